@@ -1,0 +1,97 @@
+/**
+ * `start`: one candidate that answers over HTTP who leads, and gives its Lease back when it is told to go.
+ *
+ * @module
+ */
+import { Elector } from "../elector.ts";
+import { ConfigError } from "../errors.ts";
+import { formatDuration } from "../duration.ts";
+import type { Logger } from "../logger.ts";
+import { routes } from "../server/routes.ts";
+import type { Term } from "../term.ts";
+import { connect } from "./cluster.ts";
+import { parseStart, type StartSettings } from "./flags.ts";
+import { createLogger } from "./log.ts";
+import { onStopSignals } from "./signals.ts";
+
+/**
+ * Runs the command until a signal ends it.
+ *
+ * @param args Its flags.
+ * @returns 0 if the Lease was released or not held; 1 if it had to be left unreleased.
+ * @throws {ConfigError} If the flags, the cluster or the listening address cannot be used.
+ */
+export async function run(args: string[]): Promise<number> {
+  const settings = parseStart(args);
+  const logger = createLogger({ level: settings.logLevel, format: settings.logFormat });
+  const stop = new AbortController();
+  using _signals = onStopSignals(logger, stop);
+  await using client = await connect(settings);
+  await using elector = new Elector({
+    ...settings,
+    podUid: Deno.env.get("POD_UID"),
+    client,
+    logger,
+  });
+  const server = serve(settings, elector, logger);
+  tellTiming(elector, logger);
+  let held = false;
+  stop.signal.addEventListener("abort", () => {
+    held = ["leading", "draining", "releasing"].includes(elector.status().role);
+  });
+  try {
+    await elector.run(untilOver, { signal: stop.signal });
+  } finally {
+    await server?.shutdown();
+  }
+  return held && elector.status().lastReleased === false ? 1 : 0;
+}
+
+/** What a leader of this service does: it leads, and says so over HTTP. */
+function untilOver({ signal }: Term): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+function tellTiming(elector: Elector, logger: Logger): void {
+  const { timing } = elector.status();
+  logger.info(
+    `stopping may take ${
+      formatDuration(timing.stopBudgetMs)
+    } of real time beyond the fence before ` +
+      `another could lead`,
+    {
+      event: "timing",
+      leaseDuration: formatDuration(timing.leaseDurationMs),
+      fence: formatDuration(timing.fenceMs),
+      stop: formatDuration(timing.stopMs),
+      stopBudget: formatDuration(timing.stopBudgetMs),
+    },
+  );
+}
+
+function serve(
+  { listen }: StartSettings,
+  elector: Elector,
+  logger: Logger,
+): Deno.HttpServer<Deno.NetAddr> | undefined {
+  if (listen === undefined) return undefined;
+  const options = { ...listen, onListen() {} };
+  const handler = routes(elector);
+  try {
+    const server = Deno.serve(options, handler);
+    const { hostname, port } = server.addr;
+    const address = hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+    logger.info(`listening on http://${address}`, { event: "listening", address, port });
+    return server;
+  } catch (error) {
+    throw new ConfigError(
+      `Cannot listen on ${listen.hostname}:${listen.port}: ` +
+        `${
+          error instanceof Error ? error.message : String(error)
+        }; choose another address by --listen`,
+    );
+  }
+}

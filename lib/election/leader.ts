@@ -1,0 +1,269 @@
+/**
+ * The rules of the leader: renewing, resolving what is uncertain, the fence, draining, releasing.
+ *
+ * @module
+ */
+import type { LossReason } from "../errors.ts";
+import {
+  type Answer,
+  type Claim,
+  type LeaseRecord,
+  releasedLease,
+  renewedLease,
+} from "../lease.ts";
+import { compareTokens, type Token } from "../token.ts";
+import {
+  type Attempt,
+  type Exchange,
+  leftMs,
+  mayRequest,
+  readBy,
+  requestAt,
+  retryDelayMs,
+  sendWrite,
+  type Settings,
+  type State,
+  type Step,
+  tell,
+  type Tenure,
+} from "./state.ts";
+
+/** The tenure of the present role, if it has one. */
+export function tenureOf(state: State): Tenure | undefined {
+  return "tenure" in state.role ? state.role.tenure : undefined;
+}
+
+/** Draws the sequence of a new write and remembers when it was sent. */
+export function openAttempt(
+  step: Step,
+  token: Token,
+  renewMicros: number,
+  release = false,
+): Claim {
+  const { state, settings, now } = step;
+  const sequence = ++state.sequence;
+  state.open.push({ sequence, sent: now, renewMicros, token, release });
+  return {
+    identity: settings.identity,
+    write: `${settings.nonce}.${sequence}`,
+    token,
+    durationMs: settings.timing.leaseDurationMs,
+    renewMicros,
+  };
+}
+
+/** The unresolved write of this elector that made `record`, untouched by any other hand. */
+export function ownAttempt(step: Step, record: LeaseRecord): Attempt | undefined {
+  const { settings, state } = step;
+  const attempt = state.open.find((a) => record.write === `${settings.nonce}.${a.sequence}`);
+  if (attempt === undefined || record.token !== attempt.token) return undefined;
+  if (record.durationMs !== settings.timing.leaseDurationMs) return undefined;
+  return record.holder === (attempt.release ? "" : settings.identity) ? attempt : undefined;
+}
+
+/** Whether `record` is the last confirmed write of the tenure, but for foreign metadata. */
+function isLastWrite(step: Step, tenure: Tenure, record: LeaseRecord): boolean {
+  const { settings } = step;
+  return record.write === `${settings.nonce}.${tenure.sequence}` &&
+    record.holder === settings.identity && record.token === tenure.token &&
+    record.durationMs === settings.timing.leaseDurationMs;
+}
+
+/** Begins a term, or releases at once if nobody wants to lead any more. */
+export function acquired(step: Step, attempt: Attempt, record: LeaseRecord): void {
+  const { state, effects, settings } = step;
+  const tenure: Tenure = {
+    term: ++state.terms,
+    token: attempt.token,
+    sent: attempt.sent,
+    sequence: attempt.sequence,
+    renewMicros: attempt.renewMicros,
+    record,
+    disputed: false,
+    forbidden: false,
+  };
+  state.open = [];
+  state.pace = { at: attempt.sent.mono + settings.timing.retryPeriodMs, failures: 0 };
+  if (!state.contending) {
+    state.pace.at = step.now.mono;
+    state.role = { name: "releasing", tenure };
+    return;
+  }
+  state.role = { name: "leading", tenure };
+  effects.push({ type: "startTerm", term: tenure.term, token: tenure.token });
+}
+
+/** The present version has changed, or has been read again, while the Lease is (or was) ours. */
+export function leaderSees(step: Step, regressed: boolean): void {
+  const { state, settings } = step;
+  const tenure = tenureOf(state);
+  if (tenure === undefined) return;
+  const record = state.known?.record;
+  const releasing = state.role.name === "releasing";
+  if (regressed) return releasing ? finish(step, false) : lose(step, "regressed");
+  if (record === undefined || record.uid !== tenure.record.uid) {
+    return releasing ? finish(step, true) : lose(step, "deleted");
+  }
+  const attempt = ownAttempt(step, record);
+  if (attempt?.release) return finish(step, true);
+  if (attempt !== undefined) {
+    confirm(step, tenure, attempt, record);
+  } else if (isLastWrite(step, tenure, record)) {
+    // Writes conditioned on an older version cannot be committed any more.
+    if (record.rv !== tenure.record.rv) state.open = [];
+    tenure.record = record;
+    tenure.disputed = false;
+  } else if (releasing) {
+    return finish(step, state.open.some((a) => a.release));
+  } else {
+    const other = record.holder !== "" && record.holder !== settings.identity;
+    return lose(step, other ? "superseded" : "edited");
+  }
+  const preferred = record.preferredHolder;
+  if (preferred !== undefined && preferred !== settings.identity) resign(step, "preempted");
+}
+
+function confirm(step: Step, tenure: Tenure, attempt: Attempt, record: LeaseRecord): void {
+  const { state, settings } = step;
+  tenure.sent = attempt.sent;
+  tenure.sequence = attempt.sequence;
+  tenure.renewMicros = attempt.renewMicros;
+  tenure.record = record;
+  tenure.disputed = tenure.forbidden = false;
+  state.open = [];
+  const releasing = state.role.name === "releasing";
+  state.pace = {
+    at: releasing ? step.now.mono : attempt.sent.mono + settings.timing.retryPeriodMs,
+    failures: 0,
+  };
+}
+
+/** Ends the term, but not yet the tenure: work is told to stop. */
+export function resign(step: Step, reason: LossReason): void {
+  const { state, now, settings } = step;
+  if (state.role.name !== "leading") return;
+  const { tenure } = state.role;
+  step.effects.push({ type: "endTerm", term: tenure.term, reason });
+  state.role = { name: "draining", tenure, reason, until: now.mono + settings.timing.drainMs };
+}
+
+/** Ends the term for good. */
+function lose(step: Step, reason: LossReason): void {
+  const { state, effects } = step;
+  const { role } = state;
+  if (role.name !== "leading" && role.name !== "draining") return;
+  const { term } = role.tenure;
+  if (role.name === "leading") effects.push({ type: "endTerm", term, reason });
+  effects.push({ type: "revokeTerm", term, reason });
+  state.role = { name: "settling", term };
+  state.open = [];
+  state.pace = { at: -Infinity, failures: 0 };
+}
+
+/** The tenure is over: its release is written, unnecessary, or given up. */
+function finish(step: Step, done: boolean): void {
+  const { state, now, settings, effects } = step;
+  const tenure = tenureOf(state)!;
+  effects.push({ type: "released", term: tenure.term, token: tenure.token, done });
+  state.role = { name: "observing" };
+  state.open = [];
+  state.pace = { at: -Infinity, failures: 0 };
+  // After a resignation somebody else should have the chance.
+  state.notBefore = now.mono + settings.timing.retryPeriodMs;
+  if (!state.contending) effects.push({ type: "withdrawn" });
+}
+
+/** All work of the term has ended. */
+export function settled(step: Step, term: number): void {
+  const { state, effects, now } = step;
+  if (state.role.name === "settling" && state.role.term === term) {
+    state.role = { name: "observing" };
+    if (!state.contending) effects.push({ type: "withdrawn" });
+    return;
+  }
+  if (tenureOf(state)?.term !== term) return;
+  resign(step, "resigned");
+  if (state.role.name !== "draining") return;
+  state.role = { name: "releasing", tenure: state.role.tenure };
+  state.pace = { at: now.mono, failures: 0 };
+}
+
+/** What the clock alone decides. It comes before anything else in every step. */
+export function leaderClock(step: Step): void {
+  const { state, now, settings: { timing } } = step;
+  const tenure = tenureOf(state);
+  if (tenure === undefined) return;
+  const past = (limitMs: number) => leftMs(tenure.sent, limitMs, now) <= 0;
+  const why = tenure.forbidden ? "forbidden" : "expired";
+  if (state.role.name === "releasing") {
+    if (past(timing.leaseDurationMs)) finish(step, false);
+  } else if (past(timing.fenceMs)) {
+    lose(step, why);
+  } else if (past(timing.stopMs)) {
+    resign(step, why);
+  }
+}
+
+/** Whether the next write of this tenure is only a matter of time. */
+function mayWrite(state: State, now: number): boolean {
+  const { role, exchange } = state;
+  const tenure = tenureOf(state);
+  if (tenure === undefined || tenure.disputed || exchange !== undefined) return false;
+  return role.name !== "draining" || now < role.until;
+}
+
+/** Renews or releases when it is time. */
+export function leaderTick(step: Step): void {
+  const { state, now } = step;
+  if (!mayWrite(state, now.mono) || now.mono < state.pace.at || !mayRequest(step)) return;
+  const tenure = tenureOf(state)!;
+  const wall = Math.trunc(now.wall * 1_000);
+  if (state.role.name === "releasing") {
+    const claim = openAttempt(step, tenure.token, Math.max(wall, tenure.renewMicros + 1), true);
+    return sendWrite(step, "release", releasedLease(tenure.record, claim));
+  }
+  // Followers of other makes compare whole seconds, so each renewal must show a new one.
+  const nextSecond = (Math.floor(tenure.renewMicros / 1e6) + 1) * 1e6;
+  const claim = openAttempt(step, tenure.token, Math.max(wall, nextSecond));
+  sendWrite(step, "renew", renewedLease(tenure.record, claim));
+}
+
+/** A renewal or release came to nothing, or to nobody knows what. */
+export function leaderFailed(step: Step, exchange: Exchange, answer: Answer): void {
+  const { state, now, settings: { timing } } = step;
+  const tenure = tenureOf(state);
+  if (tenure === undefined) return;
+  const { pace } = state;
+  pace.failures++;
+  pace.at = now.mono + retryDelayMs(step, pace.failures);
+  if (answer.kind === "conflict") {
+    // The watch may have shown the newer version already; else a read has to explain it.
+    tenure.disputed = compareTokens(tenure.record.rv, exchange.rv!) <= 0;
+    if (tenure.disputed) readBy(state, now.mono);
+    return;
+  }
+  tenure.forbidden = answer.kind === "refused" && answer.status === 403;
+  if (answer.kind === "refused" && answer.retryAfterMs !== undefined) {
+    const left = Math.max(0, leftMs(tenure.sent, timing.stopMs, now));
+    pace.at = Math.max(pace.at, now.mono + Math.min(answer.retryAfterMs, left / 2));
+  }
+  const why = "message" in answer ? answer.message : `answered ${answer.kind}`;
+  tell(step, pace.failures === 1 ? "warn" : "debug", `${exchange.kind}-failed`, why);
+}
+
+/** When the leader next has something to do, monotonic. */
+export function leaderDeadline(settings: Settings, state: State, now: number): number {
+  const tenure = tenureOf(state);
+  if (tenure === undefined) return Infinity;
+  const { timing } = settings;
+  const { role } = state;
+  const limit = role.name === "leading"
+    ? timing.stopMs
+    : role.name === "draining"
+    ? timing.fenceMs
+    : timing.leaseDurationMs;
+  const write = mayWrite(state, now)
+    ? Math.max(state.pace.at, requestAt(settings, state))
+    : Infinity;
+  return Math.min(tenure.sent.mono + limit, write);
+}

@@ -1,0 +1,454 @@
+/**
+ * The shell around the election: it carries out what the machine says, and holds no opinion of its own.
+ * Whoever reads this has read all of its I/O.
+ *
+ * @module
+ */
+import { type Clock, systemClock } from "./clock.ts";
+import { Driver, type Tidings } from "./driver.ts";
+import { Election } from "./election.ts";
+import type {
+  ElectorOptions,
+  ElectorStatus,
+  HolderChange,
+  WaitOptions,
+} from "./elector_options.ts";
+import { ConfigError, ElectorBusy, TermOver } from "./errors.ts";
+import type { Verb } from "./kubernetes/access.ts";
+import { Client } from "./kubernetes/client.ts";
+import { hostName } from "./kubernetes/config.ts";
+import { Leases } from "./kubernetes/leases.ts";
+import { nameOf } from "./lease.ts";
+import { type LogFields, type Logger, silent } from "./logger.ts";
+import { preflight } from "./preflight.ts";
+import { LiveTerm, type Term } from "./term.ts";
+import { makeTiming } from "./timing.ts";
+import type { Token } from "./token.ts";
+
+/** What became of the work of a term. */
+interface Outcome<T> {
+  readonly value?: T;
+  readonly failure?: { readonly error: unknown };
+}
+
+/**
+ * One candidate for one Lease. Nothing happens before {@linkcode Elector.run},
+ * {@linkcode Elector.terms} or {@linkcode Elector.observe} is called.
+ */
+export class Elector implements AsyncDisposable {
+  readonly #election: Election;
+  readonly #driver: Driver;
+  readonly #client?: Client;
+  readonly #ownsClient: boolean;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #name: string;
+  /** Aborted by {@linkcode close}. */
+  readonly #life = new AbortController();
+  #campaigning = false;
+  #withdrawn = true;
+  /** The term that began last. */
+  #term?: LiveTerm;
+  /** The same, until its work is called. */
+  #offer?: LiveTerm;
+  #missing: readonly Verb[] | null = null;
+
+  /**
+   * Checks the options; it makes no request.
+   *
+   * @param options The Lease, and how to contend for it.
+   * @throws {ConfigError} If an option cannot be used, or the durations are not safe together.
+   */
+  constructor(options: ElectorOptions) {
+    const { leaseName, leases, clock = systemClock } = options;
+    this.#clock = clock;
+    this.#logger = options.logger ?? silent;
+    this.#name = checkName(options.identity ?? hostName());
+    if (typeof leaseName !== "string" || leaseName === "") {
+      throw new ConfigError("Cannot elect without a Lease: give leaseName");
+    }
+    const timing = makeTiming(options);
+    this.#ownsClient = options.client === undefined && leases === undefined;
+    this.#client = this.#ownsClient ? Client.inCluster({ clock }) : options.client;
+    const namespace = options.leaseNamespace ?? this.#client?.namespace ?? "default";
+    const nonce = clock.nonce();
+    this.#election = new Election({
+      identity: `${this.#name}_${nonce}_${options.podUid || "-"}`,
+      nonce,
+      namespace,
+      leaseName,
+      timing,
+      trustUnheld: options.trustUnheld ?? false,
+      foreignGraceMs: options.foreignGraceMs,
+    });
+    if (leases !== undefined) this.#missing = [];
+    const api = leases ?? new Leases(this.#client!, namespace, leaseName, clock);
+    this.#driver = new Driver(this.#election, api, clock, (tidings) => this.#hear(tidings));
+    if (timing.retryPeriodMs < 1_000) {
+      this.#logger.warn(
+        "the retry period is below 1s: candidates of other makes compare whole seconds, so the " +
+          "renewTime in the Lease will run ahead of the clock",
+        { event: "short-retry" },
+      );
+    }
+  }
+
+  /** The whole identity: `<name>_<nonce>_<pod uid or ->`. */
+  get identity(): string {
+    return this.#election.settings.identity;
+  }
+
+  /** Whether this elector leads and may start new work, by the clock at this instant. */
+  get isLeader(): boolean {
+    const { role } = this.#election.state;
+    return role.name === "leading" && this.#election.mayStart(role.tenure.term, this.#clock.now());
+  }
+
+  /**
+   * Leads whenever it can, and runs `work` in every term.
+   *
+   * When `work` returns, the Lease is released and its value is returned. When it throws, the Lease is
+   * released and the error is thrown on. When the term ends first, `work` should stop by `term.signal`;
+   * once it has, this contends again and calls it anew.
+   *
+   * @param work Gets the term; all that it starts must have ended when its promise settles.
+   * @param options `signal`: stop, drain, release, and return.
+   * @returns What `work` returned; `undefined` if it was never called.
+   * @throws {ElectorBusy} If this elector is contending already, or is closed.
+   *
+   * @example
+   * ```ts
+   * import { Client, Elector } from "@k8sensus/k8sensus";
+   * import { ApiServer } from "@k8sensus/k8sensus/testing";
+   *
+   * await using server = new ApiServer();
+   * await using client = new Client(server.url);
+   * await using elector = new Elector({ leaseName: "reports", client, trustUnheld: true });
+   * const token = await elector.run((term) => {
+   *   term.check();
+   *   return term.token;
+   * });
+   * console.log(token);
+   * ```
+   */
+  async run<T>(
+    work: (term: Term) => T | Promise<T>,
+    options: WaitOptions = {},
+  ): Promise<T | undefined> {
+    const signal = this.#claim(options.signal);
+    try {
+      for (;;) {
+        const term = await this.#campaign(signal);
+        if (term === undefined) return undefined;
+        const { value, failure } = await this.#attend(term, work, signal);
+        const over = term.reason !== undefined;
+        const failed = failure !== undefined && !(over && isStop(failure.error));
+        if (over && !failed && !signal.aborted) {
+          this.#driver.step({ type: "settled", term: term.number });
+          continue;
+        }
+        await this.#finish(term);
+        if (failed) throw failure.error;
+        return value;
+      }
+    } finally {
+      this.#unclaim();
+    }
+  }
+
+  /**
+   * Yields every term of this elector. The body of the loop is its work: when the body ends, the Lease
+   * is released, and the next candidate has the first go.
+   *
+   * @param options `signal`: stop contending, and end the iteration.
+   * @throws {ElectorBusy} If this elector is contending already, or is closed.
+   */
+  async *terms(options: WaitOptions = {}): AsyncGenerator<Term, void, void> {
+    const signal = this.#claim(options.signal);
+    try {
+      for (;;) {
+        const term = await this.#campaign(signal);
+        if (term === undefined) return;
+        try {
+          using _abort = this.#withdrawOn(signal);
+          yield term;
+        } finally {
+          await term.idle();
+          await this.#finish(term);
+        }
+      }
+    } finally {
+      this.#unclaim();
+    }
+  }
+
+  /**
+   * Yields the holder as it is, and then every change of hands. It takes no part in the election.
+   *
+   * @param options `signal`: ends the iteration.
+   * @throws {ElectorBusy} If the elector is closed.
+   */
+  async *observe(options: WaitOptions = {}): AsyncGenerator<HolderChange, void, void> {
+    const signal = this.#lifeOf(options.signal);
+    let ended = signal.aborted;
+    signal.addEventListener("abort", () => {
+      ended = true;
+      this.#driver.step({ type: "timer" });
+    }, { once: true });
+    this.#driver.enter();
+    try {
+      let last: string | undefined;
+      const holder = () => {
+        const { known } = this.#election.state;
+        return known === undefined ? undefined : known.record?.holder ?? "";
+      };
+      for (;;) {
+        await this.#driver.until(() => ended || holder() !== last);
+        if (ended) return;
+        last = holder();
+        yield this.#holderChange();
+      }
+    } finally {
+      this.#driver.leave();
+    }
+  }
+
+  /**
+   * Gives the present term up: its work is told to stop, and the Lease is released when it has. This
+   * elector stands back for one retry period, then contends again.
+   *
+   * @returns Whether the release was written; `false`, too, if this elector does not lead.
+   */
+  async stepDown(): Promise<boolean> {
+    const term = this.#term;
+    if (this.#election.state.role.name !== "leading" || term === undefined) return false;
+    this.#driver.step({ type: "resign", reason: "resigned" });
+    await this.#driver.until(() => term.released !== undefined);
+    return term.released!;
+  }
+
+  /** Everything about this elector at this instant. */
+  status(): ElectorStatus {
+    const { state, settings } = this.#election;
+    const now = this.#clock.now();
+    const { role } = state;
+    const term = "tenure" in role ? role.tenure.term : 0;
+    const takeAt = this.#election.takeAt();
+    const change = this.#holderChange();
+    return {
+      leaseName: settings.leaseName,
+      leaseNamespace: settings.namespace,
+      name: this.#name,
+      identity: settings.identity,
+      role: role.name,
+      isLeader: this.isLeader,
+      remainingMs: this.#election.remainingMs(term, now),
+      leader: change.leader,
+      holder: change.identity,
+      token: change.token,
+      contending: state.contending,
+      observed: state.known !== undefined,
+      takeableInMs: takeAt === Infinity ? null : Math.max(0, takeAt - now.mono),
+      lastReleased: this.#term?.released ?? null,
+      terms: state.terms,
+      missingVerbs: this.#missing,
+      watch: { phase: state.watch.phase, failures: state.watch.failures },
+      turnedMsAgo: now.mono - this.#driver.turnedAt,
+      timing: settings.timing,
+    };
+  }
+
+  /** Ends everything: work is drained, the Lease released, and every socket and timer given back. */
+  async close(): Promise<void> {
+    this.#life.abort();
+    await this.#driver.until(() => this.#driver.users === 0 && !this.#driver.busy);
+    if (this.#ownsClient) this.#client?.close();
+  }
+
+  /** The same as {@linkcode Elector.close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** The user's signal and {@linkcode close}, in one. */
+  #lifeOf(signal?: AbortSignal): AbortSignal {
+    if (this.#life.signal.aborted) throw new ElectorBusy("Cannot use a closed elector");
+    return signal === undefined ? this.#life.signal : AbortSignal.any([signal, this.#life.signal]);
+  }
+
+  /** Makes this caller the one that contends. */
+  #claim(signal?: AbortSignal): AbortSignal {
+    const life = this.#lifeOf(signal);
+    if (this.#campaigning) {
+      throw new ElectorBusy(
+        "Cannot contend twice with one elector: make another, or wait until the first run ends",
+      );
+    }
+    this.#campaigning = true;
+    this.#driver.enter();
+    return life;
+  }
+
+  #unclaim(): void {
+    this.#campaigning = false;
+    this.#driver.leave();
+  }
+
+  /** Contends until a term begins, or `signal` aborts. */
+  async #campaign(signal: AbortSignal): Promise<LiveTerm | undefined> {
+    await this.#preflight(signal);
+    if (!signal.aborted && this.#withdrawn) {
+      this.#withdrawn = false;
+      this.#log("info", "candidate", `contending as ${this.#name}`);
+      this.#driver.step({ type: "contend" });
+    }
+    using _abort = this.#withdrawOn(signal);
+    for (;;) {
+      await this.#driver.until(() => this.#offer !== undefined || this.#withdrawn);
+      const term = this.#offer;
+      this.#offer = undefined;
+      if (term === undefined) return undefined;
+      if (term.reason === undefined) return term;
+      this.#driver.step({ type: "settled", term: term.number });
+    }
+  }
+
+  async #preflight(signal: AbortSignal): Promise<void> {
+    if (this.#missing?.length === 0) return;
+    const { namespace, leaseName, timing } = this.#election.settings;
+    await preflight({
+      client: this.#client!,
+      namespace,
+      leaseName,
+      timeoutMs: timing.attemptTimeoutMs,
+      signal,
+      clock: this.#clock,
+      logger: this.#logger,
+      report: (missing) => this.#missing = missing,
+    });
+  }
+
+  /** Runs the work of a term to its end. */
+  async #attend<T>(
+    term: LiveTerm,
+    work: (term: Term) => T | Promise<T>,
+    signal: AbortSignal,
+  ): Promise<Outcome<T>> {
+    using _abort = this.#withdrawOn(signal);
+    try {
+      return { value: await work(term) };
+    } catch (error) {
+      return { failure: { error } };
+    } finally {
+      await term.idle();
+    }
+  }
+
+  /** Withdraws when the signal aborts, at once if it has. */
+  #withdrawOn(signal: AbortSignal): Disposable {
+    const withdraw = () => this.#driver.step({ type: "withdraw" });
+    if (signal.aborted) withdraw();
+    signal.addEventListener("abort", withdraw, { once: true });
+    return { [Symbol.dispose]: () => signal.removeEventListener("abort", withdraw) };
+  }
+
+  /** The work of the term has ended and no other is wanted: release, as far as possible. */
+  async #finish(term: LiveTerm): Promise<void> {
+    this.#driver.step({ type: "withdraw" });
+    this.#driver.step({ type: "settled", term: term.number });
+    await this.#driver.until(() => this.#withdrawn);
+  }
+
+  /** What the election has to tell. */
+  #hear(tidings: Tidings): void {
+    switch (tidings.type) {
+      case "startTerm":
+        this.#offer = this.#term = this.#newTerm(tidings.term, tidings.token);
+        return this.#log("info", "elected", "elected", { token: tidings.token });
+      case "endTerm":
+        this.#log("info", "lost", `told the work to stop: ${tidings.reason}`, {
+          token: this.#term?.token,
+          reason: tidings.reason,
+        });
+        return this.#term?.end(tidings.reason);
+      case "revokeTerm":
+        this.#log("warn", "revoked", `the term is over (${tidings.reason}): nothing is released`, {
+          token: this.#term?.token,
+          reason: tidings.reason,
+        });
+        if (this.#term !== undefined) this.#term.released = false;
+        return;
+      case "released":
+        return this.#released(tidings.token, tidings.done);
+      case "withdrawn":
+        this.#withdrawn = true;
+        return;
+      case "holder":
+        return this.#logHolder();
+      case "notice":
+        return this.#log(tidings.notice.level, tidings.notice.event, tidings.notice.message);
+    }
+  }
+
+  #newTerm(number: number, token: Token): LiveTerm {
+    return new LiveTerm(number, token, this.identity, {
+      mayStart: () => this.#election.mayStart(number, this.#clock.now()),
+      remainingMs: () => this.#election.remainingMs(number, this.#clock.now()),
+    });
+  }
+
+  #released(token: Token, done: boolean): void {
+    if (this.#term?.token === token) this.#term.released = done;
+    if (done) return this.#log("info", "released", "released the Lease", { token });
+    this.#log("warn", "unreleased", "the Lease could not be released: it expires by itself", {
+      token,
+    });
+  }
+
+  #logHolder(): void {
+    const { leader, identity, token, isSelf } = this.#holderChange();
+    if (isSelf) return;
+    const message = leader === null ? "nobody holds the Lease" : `the leader is ${leader}`;
+    this.#log("info", "new-leader", message, {
+      leader: leader ?? undefined,
+      holder: identity ?? undefined,
+      token: token ?? undefined,
+    });
+  }
+
+  #log(level: keyof Logger, event: string, message: string, fields: LogFields = {}): void {
+    const { namespace, leaseName } = this.#election.settings;
+    this.#logger[level](message, {
+      event,
+      lease: `${namespace}/${leaseName}`,
+      identity: this.identity,
+      ...fields,
+    });
+  }
+
+  #holderChange(): HolderChange {
+    const record = this.#election.state.known?.record;
+    const identity = record?.holder || null;
+    const token = record?.token === "malformed" ? undefined : record?.token;
+    return {
+      leader: identity === null ? null : nameOf(identity),
+      identity,
+      token: identity === null ? null : token ?? null,
+      isSelf: identity === this.identity,
+    };
+  }
+}
+
+/** Whether work ended only because its term did. */
+function isStop(error: unknown): boolean {
+  return error instanceof TermOver ||
+    (error instanceof DOMException && error.name === "AbortError");
+}
+
+function checkName(name: unknown): string {
+  if (typeof name === "string" && /^[!-:<-~]{1,200}$/.test(name)) return name;
+  throw new ConfigError(
+    `Cannot use ${JSON.stringify(name)} as an identity: give 1 to 200 printable ASCII characters ` +
+      `without spaces and semicolons`,
+  );
+}
