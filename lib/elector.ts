@@ -7,11 +7,12 @@
 import { type Clock, systemClock } from "./clock.ts";
 import { Driver, type Tidings } from "./driver.ts";
 import { Election } from "./election.ts";
-import type {
-  ElectorOptions,
-  ElectorStatus,
-  HolderChange,
-  WaitOptions,
+import {
+  checkName,
+  type ElectorOptions,
+  type ElectorStatus,
+  type HolderChange,
+  type WaitOptions,
 } from "./elector_options.ts";
 import { ConfigError, ElectorBusy, TermOver } from "./errors.ts";
 import type { Verb } from "./kubernetes/access.ts";
@@ -443,12 +444,4 @@ export class Elector implements AsyncDisposable {
 function isStop(error: unknown): boolean {
   return error instanceof TermOver ||
     (error instanceof DOMException && error.name === "AbortError");
-}
-
-function checkName(name: unknown): string {
-  if (typeof name === "string" && /^[!-:<-~]{1,200}$/.test(name)) return name;
-  throw new ConfigError(
-    `Cannot use ${JSON.stringify(name)} as an identity: give 1 to 200 printable ASCII characters ` +
-      `without spaces and semicolons`,
-  );
 }

@@ -5,6 +5,7 @@
  */
 import type { Clock } from "./clock.ts";
 import type { RoleName } from "./election.ts";
+import { ConfigError } from "./errors.ts";
 import type { Verb } from "./kubernetes/access.ts";
 import type { Client } from "./kubernetes/client.ts";
 import type { LeaseApi } from "./kubernetes/leases.ts";
@@ -116,4 +117,18 @@ export interface ElectorStatus {
 export interface WaitOptions {
   /** Ends it: work is drained and the Lease released. */
   signal?: AbortSignal;
+}
+
+/**
+ * Checks the name of a candidate.
+ *
+ * @returns It, as it is.
+ * @throws {ConfigError} If it is not 1 to 200 printable ASCII characters without spaces and semicolons.
+ */
+export function checkName(name: unknown): string {
+  if (typeof name === "string" && /^[!-:<-~]{1,200}$/.test(name)) return name;
+  throw new ConfigError(
+    `Cannot use ${JSON.stringify(name)} as an identity: give 1 to 200 printable ASCII characters ` +
+      `without spaces and semicolons`,
+  );
 }
