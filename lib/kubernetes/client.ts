@@ -130,7 +130,7 @@ export class Client implements AsyncDisposable {
    */
   async request(request: HttpRequest): Promise<HttpAnswer> {
     const secrets = await this.#refresh();
-    const pool = this.#pool ??= new Pool(secrets);
+    const pool = this.#pool ??= newPool(secrets);
     pool.enter();
     try {
       const response = await this.#fetch(pool, secrets, request);
@@ -162,7 +162,7 @@ export class Client implements AsyncDisposable {
    */
   async stream<T>(request: HttpRequest, take: StreamTaker<T>): Promise<T> {
     const secrets = await this.#refresh();
-    const pool = new Pool(secrets);
+    const pool = newPool(secrets);
     pool.enter();
     pool.retire();
     try {
@@ -225,6 +225,15 @@ export class Client implements AsyncDisposable {
   #discard(): void {
     this.#pool?.retire();
     this.#pool = undefined;
+  }
+}
+
+function newPool(secrets: Secrets): Pool {
+  try {
+    return new Pool(secrets);
+  } catch (error) {
+    // A file that is being rotated may be half there: what cannot be used now may be fine next time.
+    throw new RequestFailed(`Cannot use the certificates: ${messageOf(error)}`, { cause: error });
   }
 }
 

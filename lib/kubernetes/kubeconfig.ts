@@ -99,11 +99,10 @@ async function dataOrFile(path: string, from: Entry, field: string): Promise<str
 
 async function readYaml(path: string): Promise<Entry> {
   const text = await readText(path);
-  // Only who has a kubeconfig pays for the parser.
-  const { parse } = await import("yaml");
   let file: unknown;
   try {
-    file = parse(text);
+    // Only who has YAML pays for its parser; all JSON is YAML too.
+    file = text.trimStart().startsWith("{") ? JSON.parse(text) : (await import("yaml")).parse(text);
   } catch (error) {
     const line = error instanceof Error ? error.message.split("\n")[0] : String(error);
     throw new ConfigError(`Cannot read ${path} as YAML: ${line}`);
