@@ -11,18 +11,19 @@
  * show; a paused hypervisor stops every clock of the guest, and there only the token helps.
  *
  * @example
- * ```ts no-eval
+ * ```ts
  * import { Elector } from "@k8sensus/k8sensus";
  *
- * const elector = new Elector({ leaseName: "reports" });
- * await elector.run(async (term) => {
- *   while (!term.signal.aborted) {
- *     term.check();
- *     await report(term.token);
- *   }
- * });
- *
- * declare function report(token: string): Promise<void>;
+ * export async function sendReports(): Promise<void> {
+ *   await using elector = new Elector({ leaseName: "reports" });
+ *   await elector.run(async (term) => {
+ *     while (!term.signal.aborted) {
+ *       term.check();
+ *       const headers = { "fencing-token": term.token };
+ *       await fetch("https://reports.example", { method: "POST", headers, signal: term.signal });
+ *     }
+ *   });
+ * }
  * ```
  *
  * The way from here to the wire: `lib/elector.ts` is what you call; `lib/election.ts` is the protocol,

@@ -122,7 +122,7 @@ export function invalid(
   const texts = faults.map(({ field, message }) => `${field}: ${message}`);
   const list = texts.length === 1 ? texts[0] : `[${texts.join(", ")}]`;
   const causes = faults.map(({ reason, message, field }) => ({ reason, message, field }));
-  const prefix = [kind, group].filter((part) => part !== "").join(".");
+  const prefix = group === "" ? kind : `${kind}.${group}`;
   return failure(422, "Invalid", `${prefix} "${name}" is invalid: ${list}`, {
     ...(name === "" ? {} : { name }),
     ...(group === "" ? {} : { group }),
