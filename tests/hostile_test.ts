@@ -135,11 +135,12 @@ Deno.test("hostile answers to a write", async (t) => {
 
 Deno.test("a body without an end is given up by the attempt's own signal", async () => {
   const cancelled = Promise.withResolvers<void>();
+  let tick: Promise<void> | undefined;
   const endless = () =>
     new Response(
       new ReadableStream({
         async pull(controller) {
-          await new Promise((resolve) => setTimeout(resolve, 5));
+          await (tick = new Promise((resolve) => setTimeout(resolve, 5)));
           controller.enqueue(new TextEncoder().encode(" "));
         },
         cancel: () => cancelled.resolve(),
@@ -147,6 +148,7 @@ Deno.test("a body without an end is given up by the attempt's own signal", async
     );
   assertEquals((await ask(endless, put, 300)).kind, "unknown");
   await cancelled.promise;
+  await tick;
 });
 
 Deno.test("an answer that never comes is given up by the attempt's own signal", async () => {
