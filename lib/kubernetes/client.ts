@@ -144,8 +144,10 @@ export class Client implements AsyncDisposable {
         retryAfterMs: readRetryAfter(response.headers.get("retry-after")),
       };
     } catch (error) {
-      // The connection may be dead without saying so: nobody shall wait for it again.
+      // The connection may be dead without saying so: nobody shall wait for it again. Or the server has
+      // been given another certificate, and the authority for it lies ready.
       if (this.#pool === pool) this.#discard();
+      this.#config.credentials.expire();
       throw wrap(request, error);
     } finally {
       pool.leave();
@@ -175,6 +177,7 @@ export class Client implements AsyncDisposable {
         if (!body.locked) await body.cancel().catch(() => {});
       }
     } catch (error) {
+      this.#config.credentials.expire();
       throw wrap(request, error);
     } finally {
       pool.leave();

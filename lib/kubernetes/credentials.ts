@@ -56,7 +56,7 @@ export class Credentials {
     return this.#secrets;
   }
 
-  /** The server refused them: read them again before the next request. */
+  /** The server refused them, or could not be reached with them: read them again before the next request. */
   expire(): void {
     this.#readAt = -Infinity;
   }
