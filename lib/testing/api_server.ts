@@ -110,7 +110,8 @@ export class ApiServer implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #streams = new Set<WatchStream>();
-  readonly #closing = Promise.withResolvers<void>();
+  /** Called when the server closes, for each request that is being held. */
+  readonly #held = new Set<() => void>();
   readonly #abort = new AbortController();
   readonly #log: Mutable<RequestRecord>[] = [];
   #closed?: Promise<void>;
@@ -193,7 +194,7 @@ export class ApiServer implements AsyncDisposable {
   /** Ends watches, requests and connections, and stops listening. May be called again. */
   close(): Promise<void> {
     this.#closed ??= (async () => {
-      this.#closing.resolve();
+      for (const give of this.#held) give();
       this.endWatches();
       this.#abort.abort();
       await this.#server.finished;
@@ -254,8 +255,17 @@ export class ApiServer implements AsyncDisposable {
 
   /** What the hook says; a server that closes waits for none. */
   #interception(hook: () => Interception | Promise<Interception>): Promise<Interception> {
-    const gone = this.#closing.promise.then(() => plain(503, "closing"));
-    return Promise.race([(async () => await hook())(), gone]);
+    return this.#unlessClosed((async () => await hook())());
+  }
+
+  /** Waits, but not beyond the close. (A race with a promise of the server would keep every request.) */
+  #unlessClosed<T>(wanted: Promise<T>): Promise<T | Response> {
+    const { promise, resolve, reject } = Promise.withResolvers<T | Response>();
+    const give = () => resolve(plain(503, "closing"));
+    if (this.#closed !== undefined) give();
+    this.#held.add(give);
+    wanted.then(resolve, reject).finally(() => this.#held.delete(give));
+    return promise;
   }
 
   async #instead(interception: Response | typeof LOST | typeof CUT, http: Request) {
@@ -263,7 +273,8 @@ export class ApiServer implements AsyncDisposable {
     if (interception === CUT) return cutResponse();
     const { promise, resolve } = Promise.withResolvers<void>();
     http.signal.addEventListener("abort", () => resolve(), { once: true });
-    await Promise.race([http.signal.aborted ? undefined : promise, this.#closing.promise]);
+    if (http.signal.aborted) resolve();
+    await this.#unlessClosed(promise);
     return plain(503, "lost");
   }
 
