@@ -37,7 +37,7 @@ Deno.test("parseStart() gives the standard values when nothing is set", () => {
     attemptTimeoutMs: undefined,
     drainMs: 25_000,
     trustUnheld: false,
-    listen: { hostname: "0.0.0.0", port: 8080 },
+    listen: { hostname: undefined, port: 8080 },
     kubeconfig: undefined,
     context: undefined,
     logLevel: "info",
@@ -169,8 +169,8 @@ Deno.test("parseStart() names the variable when the environment is at fault", ()
 });
 
 Deno.test("parseStart() reads addresses to listen on", () => {
-  const table: [text: string, hostname: string, port: number][] = [
-    [":8080", "0.0.0.0", 8080],
+  const table: [text: string, hostname: string | undefined, port: number][] = [
+    [":8080", undefined, 8080],
     ["127.0.0.1:0", "127.0.0.1", 0],
     ["[::1]:8080", "::1", 8080],
     ["[::]:80", "::", 80],

@@ -13,6 +13,7 @@ import { connect } from "./cluster.ts";
 import { parseStart, type StartSettings } from "./flags.ts";
 import { createLogger } from "./log.ts";
 import { onStopSignals } from "./signals.ts";
+import type { Address } from "./values.ts";
 
 /**
  * Runs the command until a signal ends it.
@@ -78,20 +79,34 @@ function serve(
   logger: Logger,
 ): Deno.HttpServer<Deno.NetAddr> | undefined {
   if (listen === undefined) return undefined;
-  const options = { ...listen, onListen() {} };
   const handler = routes(elector);
   try {
-    const server = Deno.serve(options, handler);
+    const server = listenOn(listen, handler);
     const { hostname, port } = server.addr;
     const address = hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
     logger.info(`listening on http://${address}`, { event: "listening", address, port });
     return server;
   } catch (error) {
     throw new ConfigError(
-      `Cannot listen on ${listen.hostname}:${listen.port}: ` +
+      `Cannot listen on ${listen.hostname ?? ""}:${listen.port}: ` +
         `${
           error instanceof Error ? error.message : String(error)
         }; choose another address by --listen`,
     );
+  }
+}
+
+/** Listens on one address, or on all: those of IPv6 take in those of IPv4, where there is IPv6. */
+function listenOn(
+  { hostname, port }: Address,
+  handler: (request: Request) => Response,
+): Deno.HttpServer<Deno.NetAddr> {
+  const on = (hostname: string) => Deno.serve({ hostname, port, onListen() {} }, handler);
+  if (hostname !== undefined) return on(hostname);
+  try {
+    return on("::");
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse) throw error;
+    return on("0.0.0.0");
   }
 }

@@ -19,8 +19,8 @@ export interface Reader<T> {
 
 /** Where to listen. */
 export interface Address {
-  /** A name or an address without brackets; `0.0.0.0` where the user named none. */
-  hostname: string;
+  /** A name or an address without brackets; without it, every address of the machine. */
+  hostname?: string;
   /** 0 to 65535; with 0 the system picks one. */
   port: number;
 }
@@ -143,6 +143,6 @@ export const listen: Reader<Address | undefined> = {
           `such as :8080, 127.0.0.1:0 or [::1]:8080, or off`,
       );
     }
-    return { hostname: parts[1] || parts[2] || "0.0.0.0", port };
+    return { hostname: parts[1] || parts[2] || undefined, port };
   },
 };
