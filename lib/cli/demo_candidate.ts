@@ -56,6 +56,8 @@ export class Candidate {
         fromFileUrl(import.meta.resolve("./main.ts")),
         ...startFlags(options),
       ],
+      // A proxy for the world is none for the API server of this demo.
+      env: { NO_PROXY: "127.0.0.1" },
       stdin: "null",
       stdout: "null",
       stderr: "piped",
