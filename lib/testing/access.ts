@@ -4,7 +4,8 @@
  * @module
  */
 import { answer, reply } from "./answer.ts";
-import { failure, invalid, type Status } from "./status.ts";
+import { type Body, unreadable } from "./body.ts";
+import { failure, type Fault, invalid, REVIEW_GROUP, type Status } from "./status.ts";
 
 /** What somebody wants to do. */
 export interface Access {
@@ -39,29 +40,46 @@ export function forbidden(
  * Answers a SelfSubjectAccessReview.
  *
  * @param body What came.
+ * @param contentType Of the body.
  * @param allowed Whether the asker may do it; paths that are no resources are open to all.
  */
-export function serveReview(body: unknown, allowed: (access: Access) => boolean): Response {
-  const spec = isObject(body) && isObject(body.spec) ? body.spec : {};
+export function serveReview(
+  body: Body,
+  contentType: string,
+  allowed: (access: Access) => boolean,
+): Response {
+  const refusal = unreadable("SelfSubjectAccessReview", body, contentType);
+  if (refusal !== undefined) return answer(refusal);
+  const json = "json" in body ? body.json : undefined;
+  const spec = isObject(json) && isObject(json.spec) ? json.spec : {};
   const { resourceAttributes: resource, nonResourceAttributes: path } = spec;
   if (isObject(resource) === isObject(path)) {
-    const message = "Invalid value: null: exactly one of nonResourceAttributes or " +
-      "resourceAttributes must be specified";
-    const fault = {
-      field: "spec.resourceAttributes",
-      reason: "FieldValueInvalid",
-      message,
-    } as const;
-    return answer(invalid("", [fault], "", "authorization.k8s.io"));
+    return answer(invalid("", [isObject(path) ? tooMany(path) : TOO_FEW], "", REVIEW_GROUP));
   }
   const yes = isObject(resource) ? allowed(accessOf(resource)) : true;
   return reply(201, {
     kind: "SelfSubjectAccessReview",
-    apiVersion: "authorization.k8s.io/v1",
+    apiVersion: `${REVIEW_GROUP}/v1`,
     metadata: {},
     spec,
     status: { allowed: yes },
   });
+}
+
+const TOO_FEW: Fault = {
+  field: "spec.resourceAttributes",
+  reason: "FieldValueInvalid",
+  message: "Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must " +
+    "be specified",
+};
+
+function tooMany({ path = "", verb = "" }: Record<string, unknown>): Fault {
+  const shown = JSON.stringify({ Path: path, Verb: verb });
+  return {
+    field: "spec.nonResourceAttributes",
+    reason: "FieldValueInvalid",
+    message: `Invalid value: ${shown}: cannot be specified in combination with resourceAttributes`,
+  };
 }
 
 function accessOf(attributes: Record<string, unknown>): Access {

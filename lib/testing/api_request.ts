@@ -5,7 +5,7 @@
  */
 import { isWatch } from "./list_options.ts";
 import { selectedName } from "./selectors.ts";
-import { GROUP } from "./status.ts";
+import { GROUP, REVIEW_GROUP } from "./status.ts";
 
 /** One request, as hooks see it. */
 export interface ApiRequest {
@@ -64,16 +64,6 @@ export interface Route {
   readonly name?: string;
 }
 
-/** The body of a request, as far as it was read. */
-export type Body =
-  /** It has been read to its end. */
-  | { readonly text: string; readonly json?: unknown; readonly error?: string }
-  /** It is larger than the server takes. */
-  | { readonly tooLarge: true };
-
-/** As the real server. */
-export const LARGEST_BODY = 3 * 1024 * 1024;
-
 /** Finds out where a path leads. */
 export function readPath(pathname: string): Route {
   let parts: string[];
@@ -87,12 +77,12 @@ export function readPath(pathname: string): Route {
     if (first === "version") return { kind: "version" };
     if (["readyz", "livez", "healthz"].includes(first!)) return { kind: "health" };
   }
-  if (first !== "apis" || version !== "v1") return { kind: "unknown" };
-  if (group === "authorization.k8s.io") {
+  if (first !== "apis" || ![GROUP, REVIEW_GROUP].includes(group!)) return { kind: "unknown" };
+  if (version !== "v1") return { kind: "resource" };
+  if (group === REVIEW_GROUP) {
     const review = rest.length === 1 && rest[0] === "selfsubjectaccessreviews";
     return { kind: review ? "review" : "resource" };
   }
-  if (group !== GROUP) return { kind: "unknown" };
   if (rest.length === 1 && rest[0] === "leases") return { kind: "leases" };
   const [word, namespace, resource, name] = rest;
   if (word !== "namespaces" || resource !== "leases") return { kind: "resource" };
@@ -112,22 +102,4 @@ export function readVerb(
   const name = selectedName(query);
   if (method === "GET") return { verb: isWatch(query) ? "watch" : "list", name };
   return method === "DELETE" ? { verb: "deletecollection", name } : { verb };
-}
-
-/** Reads a body, up to {@linkcode LARGEST_BODY}; the rest of a larger one is thrown away. */
-export async function readBody(request: Request): Promise<Body> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of request.body ?? []) {
-    size += chunk.length;
-    if (size <= LARGEST_BODY) chunks.push(chunk);
-  }
-  if (size > LARGEST_BODY) return { tooLarge: true };
-  const text = await new Blob(chunks as Uint8Array<ArrayBuffer>[]).text();
-  if (text === "") return { text, error: "unexpected end of JSON input" };
-  try {
-    return { text, json: JSON.parse(text) };
-  } catch (error) {
-    return { text, error: (error as SyntaxError).message };
-  }
 }

@@ -9,13 +9,12 @@ import { answer, plain, reply } from "./answer.ts";
 import { type Access, forbidden, serveReview } from "./access.ts";
 import {
   type ApiRequest,
-  type Body,
-  readBody,
   readPath,
   readVerb,
   type RequestRecord,
   type Route,
 } from "./api_request.ts";
+import { type Body, readBody } from "./body.ts";
 import { methodNotAllowed, serveLeases } from "./lease_routes.ts";
 import { LeaseStore, type Snapshot } from "./lease_store.ts";
 import type { ListOptions } from "./list_options.ts";
@@ -29,8 +28,9 @@ export interface ApiServerOptions {
   /** Serve HTTPS: certificate chain and private key, PEM. */
   readonly tls?: { readonly cert: string; readonly key: string };
   /**
-   * Users by bearer token. When given, everybody else is answered 401. Read anew at each request, so a
-   * test may add and take away tokens at any time.
+   * Users by bearer token. When given, any other token is answered 401, and who shows none is
+   * `system:anonymous`, who may do nothing with Leases. Read anew at each request, so a test may add and
+   * take away tokens at any time.
    */
   readonly tokens?: Readonly<Record<string, string>>;
   /** Who may do what; a test may change {@linkcode ApiServer.allow} at any time. @default {everybody everything} */
@@ -63,6 +63,9 @@ export const CUT: unique symbol = Symbol("cut");
 
 /** What a hook may give back, in place of the answer of the server. */
 export type Interception = Response | typeof LOST | typeof CUT | void;
+
+/** Who shows no token. */
+const ANONYMOUS = "system:anonymous";
 
 /** How many requests {@linkcode ApiServer.requests} remembers. */
 const LONGEST_LOG = 1_000;
@@ -210,7 +213,7 @@ export class ApiServer implements AsyncDisposable {
   async #serve(http: Request): Promise<Response> {
     const url = new URL(http.url);
     const route = readPath(url.pathname);
-    const user = this.#userOf(http, route);
+    const user = this.#userOf(http);
     const { verb, name } = readVerb(http.method, route, url.searchParams);
     const resource = resourceOf(route);
     const id = ++this.#count;
@@ -281,30 +284,32 @@ export class ApiServer implements AsyncDisposable {
   #answer(request: ApiRequest, { http, route, body }: Arrival): Response {
     const { user, verb, namespace, name, resource } = request;
     if (user === undefined) return answer(failure(401, "Unauthorized", "Unauthorized"));
+    const stranger = user === ANONYMOUS && this.#options.tokens !== undefined;
+    const allowed = (access: Access) => !stranger && this.allow(user, access);
     const check = (verb: string): Status | undefined => {
       const access = { verb, group: GROUP, resource: "leases", namespace, name };
-      return this.allow(user, access) ? undefined : forbidden(user, access);
+      return allowed(access) ? undefined : forbidden(user, access);
     };
     if (resource === "leases") {
-      // A POST to the name of a Lease is answered by its path alone.
-      const refused = verb === "create" && name !== undefined ? undefined : check(verb);
+      const refused = check(verb);
       if (refused !== undefined) return answer(refused);
     }
-    if (!accepts(http.headers.get("accept"))) return answer(notAcceptable());
+    if (!accepts(http.headers.get("accept"))) return answer(notAcceptable(route.kind, verb));
+    const contentType = mediaType(http.headers.get("content-type"));
     switch (route.kind) {
       case "lease":
       case "leases":
         return serveLeases(request, {
           store: this.leases,
           initialEvents: this.#options.sendInitialEvents ?? true,
-          contentType: mediaType(http.headers.get("content-type")),
+          contentType,
           body,
           refuseCreate: () => check("create"),
           watch: (options, namespace) => this.#watch(options, namespace),
         }, route.kind === "lease");
       case "review":
         return verb === "create"
-          ? serveReview(request.body, (access) => this.allow(user, access))
+          ? serveReview(body, contentType, allowed)
           : answer(methodNotAllowed());
       case "version":
         return reply(200, VERSION);
@@ -334,12 +339,11 @@ export class ApiServer implements AsyncDisposable {
     });
   }
 
-  #userOf(http: Request, { kind }: Route): string | undefined {
+  #userOf(http: Request): string | undefined {
     const { tokens } = this.#options;
     const [, token] = /^Bearer (.+)$/i.exec(http.headers.get("authorization") ?? "") ?? [];
-    const open = tokens === undefined || (token === undefined && isPublic(kind));
-    if (open) return "system:anonymous";
-    return token !== undefined && Object.hasOwn(tokens, token) ? tokens[token] : undefined;
+    if (tokens === undefined || token === undefined) return ANONYMOUS;
+    return Object.hasOwn(tokens, token) ? tokens[token] : undefined;
   }
 
   #remember(record: Mutable<RequestRecord>): Mutable<RequestRecord> {
@@ -375,10 +379,6 @@ function resourceOf({ kind }: Route): ApiRequest["resource"] {
   return kind === "review" ? "selfsubjectaccessreviews" : undefined;
 }
 
-function isPublic(kind: Route["kind"]): boolean {
-  return kind === "health" || kind === "version";
-}
-
 function mediaType(header: string | null): string {
   return (header ?? "").split(";")[0]!.trim().toLowerCase();
 }
@@ -386,12 +386,21 @@ function mediaType(header: string | null): string {
 function accepts(header: string | null): boolean {
   if (header === null || header === "") return true;
   const types = header.split(",").map(mediaType);
-  return types.some((type) => ["application/json", "application/*", "*/*"].includes(type));
+  return types.some((type) => type === "application/json" || type === "*/*");
 }
 
-function notAcceptable(): Status {
-  const message = "406: Not Acceptable\n\nAvailable representations: " +
-    "application/json, application/yaml, application/vnd.kubernetes.protobuf";
+function notAcceptable(kind: Route["kind"], verb: string): Status {
+  const objects = ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
+  const streams = [
+    "application/json;stream=watch",
+    "application/vnd.kubernetes.protobuf;stream=watch",
+  ];
+  const types = kind === "version"
+    ? ["application/json"]
+    : verb === "list" || verb === "watch"
+    ? [...objects, ...streams]
+    : objects;
+  const message = `406: Not Acceptable\n\nAvailable representations: ${types.join(", ")}`;
   return failure(406, "NotAcceptable", message, {});
 }
 

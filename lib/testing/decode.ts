@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { unrecognized } from "./body.ts";
 import { readMicroTime, readTime } from "./micro_time.ts";
 import { badRequest, GROUP, type Status } from "./status.ts";
 
@@ -59,7 +60,7 @@ type Reader = (value: unknown, at: string) => unknown;
  */
 export function decodeLease(body: unknown, strict = false): Decoded {
   const wrong = wrongKind(body);
-  if (wrong !== undefined) return { refusal: badRequest(wrong) };
+  if (wrong !== undefined) return { refusal: wrong };
   const warnings: string[] = [];
   try {
     const draft = body === null
@@ -78,30 +79,36 @@ function unreadable(why: string): Status {
 }
 
 /** @returns Why this is not a Lease at all, if so. */
-function wrongKind(body: unknown): string | undefined {
-  const unrecognized = "the object provided is unrecognized (must be of type Lease): " +
-    "couldn't get version/kind; json parse error: json: cannot unmarshal";
+function wrongKind(body: unknown): Status | undefined {
   if (body === null) return undefined;
+  const unmarshal = (what: unknown, into: string) => {
+    const why = `json: cannot unmarshal ${typeOf(what)} into Go ${into}`;
+    return unrecognized("Lease", why, JSON.stringify(body));
+  };
   if (typeof body !== "object" || Array.isArray(body)) {
-    return `${unrecognized} ${typeOf(body)} into Go value of type struct ` +
-      '{ APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }' +
-      ` (${JSON.stringify(body).slice(0, 30)})`;
+    const fields = 'APIVersion string "json:\\"apiVersion,omitempty\\""; ' +
+      'Kind string "json:\\"kind,omitempty\\""';
+    return unmarshal(body, `value of type struct { ${fields} }`);
   }
   const { apiVersion, kind } = body as Json;
   for (const [field, value] of [["apiVersion", apiVersion], ["kind", kind]] as const) {
     if (value === undefined || value === null || typeof value === "string") continue;
-    return `${unrecognized} ${typeOf(value)} into Go struct field .${field} of type string`;
+    return unmarshal(value, `struct field .${field} of type string`);
   }
   const version = apiVersion || `${GROUP}/v1`;
   if (version === `${GROUP}/v1beta1` && (kind || "Lease") === "Lease") {
-    return `the API version in the data (${version}) does not match ` +
-      `the expected API version (${GROUP}/v1)`;
+    return badRequest(
+      `the API version in the data (${version}) does not match ` +
+        `the expected API version (${GROUP}/v1)`,
+    );
   }
   if (version === `${GROUP}/v1` && (kind || "Lease") === "Lease") return undefined;
   const short = String(version).split("/").at(-1);
-  return `${kind || "Lease"} in version "${short}" cannot be handled as a Lease: ` +
-    `no kind "${kind || "Lease"}" is registered for version "${version}" in scheme ` +
-    `"pkg/runtime/scheme.go:111"`;
+  return badRequest(
+    `${kind || "Lease"} in version "${short}" cannot be handled as a Lease: ` +
+      `no kind "${kind || "Lease"}" is registered for version "${version}" in scheme ` +
+      `"pkg/runtime/scheme.go:111"`,
+  );
 }
 
 function readDraft(body: Json, unknownField: (field: string) => void): LeaseDraft {

@@ -3,11 +3,13 @@
  *
  * @module
  */
-import type { ApiRequest, Body } from "./api_request.ts";
+import type { ApiRequest } from "./api_request.ts";
 import { answer, reply } from "./answer.ts";
-import type { LeaseStore, Outcome, Preconditions } from "./lease_store.ts";
+import { type Body, oversized, unreadable } from "./body.ts";
+import type { LeaseStore, Outcome } from "./lease_store.ts";
 import { type ListOptions, readListOptions, tooLarge, wrongVersion } from "./list_options.ts";
 import { badRequest, failure, GROUP, notFound, type Status } from "./status.ts";
+import { isStrict, readDeleteOptions, wrongOptions } from "./write_options.ts";
 
 /** What the routes need. */
 export interface RouteContext {
@@ -32,7 +34,7 @@ export function serveLeases(request: ApiRequest, context: RouteContext, item: bo
     if (verb === "get") return get(request, context);
     if (verb === "update") return update(namespace, name, request, context);
     if (verb === "patch") return patch(namespace, name, request, context);
-    if (verb === "delete") return remove(namespace, name, context);
+    if (verb === "delete") return remove(namespace, name, request, context);
   } else if (!item) {
     if (verb === "list" || verb === "watch") return list(request, context);
     if (namespace !== undefined && verb === "create") return create(namespace, request, context);
@@ -82,12 +84,11 @@ function listOf(store: LeaseStore, leases: readonly unknown[]): object {
 }
 
 function create(namespace: string, request: ApiRequest, context: RouteContext): Response {
-  const refusal = unreadable(request, context);
+  const refusal = unreadable("Lease", context.body, context.contentType) ??
+    wrongOptions("CreateOptions", request.url.searchParams);
   if (refusal !== undefined) return answer(refusal);
-  return written(
-    context.store.create(namespace, request.body, { strict: strict(request) }),
-    request,
-  );
+  const strict = isStrict(request.url.searchParams);
+  return written(context.store.create(namespace, request.body, { strict }), request);
 }
 
 function update(
@@ -96,10 +97,11 @@ function update(
   request: ApiRequest,
   context: RouteContext,
 ): Response {
-  const refusal = unreadable(request, context);
+  const refusal = unreadable("Lease", context.body, context.contentType) ??
+    wrongOptions("UpdateOptions", request.url.searchParams);
   if (refusal !== undefined) return answer(refusal);
   const { refuseCreate } = context;
-  const options = { strict: strict(request), refuseCreate };
+  const options = { strict: isStrict(request.url.searchParams), refuseCreate };
   return written(context.store.put(namespace, name, request.body, options), request);
 }
 
@@ -113,18 +115,23 @@ function patch(
     const message = "415: Unsupported Media Type";
     return answer(failure(415, "UnsupportedMediaType", message, {}));
   }
-  const refusal = oversized(body) ?? undryable(request);
+  const query = request.url.searchParams;
+  const refusal = oversized(body) ?? wrongOptions("PatchOptions", query);
   if (refusal !== undefined) return answer(refusal);
   if (store.get(namespace, name) === undefined) return answer(notFound(name));
   if ("text" in body && body.error !== undefined) {
     return answer(badRequest(`error decoding patch: ${body.error}`));
   }
-  return written(store.patch(namespace, name, request.body, { strict: strict(request) }), request);
+  return written(store.patch(namespace, name, request.body, { strict: isStrict(query) }), request);
 }
 
-function remove(namespace: string, name: string, context: RouteContext): Response {
-  const { store } = context;
-  const options = readDeleteOptions(context);
+function remove(
+  namespace: string,
+  name: string,
+  { url }: ApiRequest,
+  { store, body, contentType }: RouteContext,
+): Response {
+  const options = readDeleteOptions(url.searchParams, body, contentType);
   if ("refusal" in options) return answer(options.refusal);
   const outcome = store.delete(namespace, name, options.preconditions);
   if (!outcome.ok) return answer(outcome.refusal);
@@ -140,34 +147,14 @@ function remove(namespace: string, name: string, context: RouteContext): Respons
 }
 
 function removeAll({ url, namespace }: ApiRequest, context: RouteContext): Response {
-  const { store } = context;
-  const options = readDeleteOptions(context);
+  const { store, body, contentType } = context;
+  const options = readDeleteOptions(url.searchParams, body, contentType);
   if ("refusal" in options) return answer(options.refusal);
   const read = readListOptions(url.searchParams, context.initialEvents);
   if (read.refusal !== undefined) return answer(read.refusal);
   const leases = store.list(namespace).filter(read.options.matches);
   for (const { metadata } of leases) store.delete(metadata.namespace!, metadata.name);
   return reply(200, listOf(store, leases));
-}
-
-function readDeleteOptions(
-  context: RouteContext,
-): { preconditions: Preconditions } | { refusal: Status } {
-  const { body } = context;
-  if (!("tooLarge" in body) && body.text === "") return { preconditions: {} };
-  const refusal = oversized(body) ?? wrongType(context);
-  if (refusal !== undefined) return { refusal };
-  const { json, error } = body as { json?: unknown; error?: string };
-  if (error !== undefined) {
-    return { refusal: badRequest(`couldn't get version/kind; json parse error: ${error}`) };
-  }
-  const { kind, apiVersion, preconditions } = (json ?? {}) as Record<string, unknown>;
-  if (kind !== undefined && kind !== "DeleteOptions") {
-    const message = `no kind "${kind}" is registered for version "${apiVersion}" in scheme ` +
-      `"pkg/runtime/scheme.go:111"`;
-    return { refusal: badRequest(message) };
-  }
-  return { preconditions: (preconditions ?? {}) as Preconditions };
 }
 
 function written(outcome: Outcome, { url }: ApiRequest): Response {
@@ -178,38 +165,4 @@ function written(outcome: Outcome, { url }: ApiRequest): Response {
     response.headers.append("warning", `299 - ${JSON.stringify(warning)}`);
   }
   return response;
-}
-
-function strict({ url }: ApiRequest): boolean {
-  return url.searchParams.get("fieldValidation") === "Strict";
-}
-
-function unreadable(request: ApiRequest, context: RouteContext): Status | undefined {
-  const { body } = context;
-  const refusal = oversized(body) ?? wrongType(context) ?? undryable(request);
-  if (refusal !== undefined || "tooLarge" in body || body.error === undefined) return refusal;
-  const shown = body.text === "" ? "<empty>" : body.text.slice(0, 30);
-  return badRequest(
-    `the object provided is unrecognized (must be of type Lease): couldn't get version/kind; ` +
-      `json parse error: ${body.error} (${shown})`,
-  );
-}
-
-function oversized(body: Body): Status | undefined {
-  if (!("tooLarge" in body)) return undefined;
-  const message = "Request entity too large: limit is 3145728";
-  return failure(413, "RequestEntityTooLarge", message);
-}
-
-function wrongType({ contentType }: RouteContext): Status | undefined {
-  if (contentType === "" || contentType === "application/json") return undefined;
-  const message = "the body of the request was in an unknown format - accepted media types " +
-    "include: application/json, application/yaml, application/vnd.kubernetes.protobuf";
-  return failure(415, "UnsupportedMediaType", message);
-}
-
-/** To take a trial for the real thing would be worse than to say no. */
-function undryable({ url }: ApiRequest): Status | undefined {
-  if (!url.searchParams.get("dryRun")) return undefined;
-  return failure(501, "NotImplemented", "the embedded API server does not know dryRun");
 }

@@ -17,6 +17,7 @@ import {
   freezeLease,
   misaddressed,
   misplaced,
+  unparsable,
   wrongVersion,
 } from "./lease_rules.ts";
 import {
@@ -206,8 +207,9 @@ export class LeaseStore {
     const name = meta.name || (meta.generateName ? meta.generateName + this.#suffix() : "");
     const wrong = validateLease(draft, name);
     if (wrong !== undefined) return refused(wrong);
-    // Any other text passes: the real server looks at nothing but the number.
-    if (/^\d+$/.test(meta.resourceVersion ?? "") && BigInt(meta.resourceVersion!) !== 0n) {
+    // What is no number passes, as with the real server.
+    const version = meta.resourceVersion || "0";
+    if (unparsable(version) === undefined && BigInt(version) !== 0n) {
       return refused(internal("resourceVersion should not be set on objects to be created"));
     }
     if (this.get(namespace, name) === undefined) {
@@ -229,7 +231,8 @@ export class LeaseStore {
   patch(namespace: string, name: string, patch: unknown, options: WriteOptions = {}): Outcome {
     const existing = this.get(namespace, name);
     if (existing === undefined) return refused(notFound(name));
-    if (typeof patch !== "object" || patch === null || Array.isArray(patch)) {
+    if (patch === null) return refused(badRequest("Invalid JSON Patch"));
+    if (typeof patch !== "object" || Array.isArray(patch)) {
       const type = Array.isArray(patch) ? "array" : typeof patch;
       return refused(badRequest(
         `error decoding patch: json: cannot unmarshal ${type} into Go value of type ` +
@@ -252,7 +255,8 @@ export class LeaseStore {
     if (uid !== undefined && uid !== "" && uid !== existing.metadata.uid) {
       const message = `Invalid value: ${JSON.stringify(uid)}: field is immutable`;
       const fault = { field: "metadata.uid", reason: "FieldValueInvalid", message } as const;
-      return refused(invalid(name, [fault]));
+      // Twice, as the real server: it looks at it for the update and for the object.
+      return refused(invalid(name, [fault, fault]));
     }
     return this.#replace(existing, draft, warnings);
   }

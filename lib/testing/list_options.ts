@@ -39,11 +39,8 @@ export function isWatch(query: URLSearchParams): boolean {
  */
 export function readListOptions(query: URLSearchParams, initialEvents: boolean): ReadOptions {
   const watch = isWatch(query);
-  const timeout = query.get("timeoutSeconds") || undefined;
-  if (timeout !== undefined && !/^[+-]?\d+$/.test(timeout)) {
-    const quoted = JSON.stringify(timeout);
-    return { refusal: badRequest(`strconv.ParseInt: parsing ${quoted}: invalid syntax`) };
-  }
+  const noNumber = notInteger(query.get("timeoutSeconds")) ?? notInteger(query.get("limit"));
+  if (noNumber !== undefined) return { refusal: noNumber };
   const selected = readSelectors(query);
   if (selected.refusal !== undefined) return selected;
   const faults = watch ? watchFaults(query, initialEvents) : listFaults(query);
@@ -51,15 +48,28 @@ export function readListOptions(query: URLSearchParams, initialEvents: boolean):
   const refusal = wrongVersion(query, watch) ?? (watch ? undefined : unsupported(query));
   if (refusal !== undefined) return { refusal };
   const version = BigInt(query.get("resourceVersion") || "0");
+  const timeout = Number(query.get("timeoutSeconds") || "0");
   return {
     options: {
       matches: selected.matches,
       from: version === 0n ? undefined : version,
       sendInitialEvents: flag(query, "sendInitialEvents"),
       bookmarks: flag(query, "allowWatchBookmarks") ?? false,
-      timeoutSeconds: Number(timeout ?? 0) === 0 ? undefined : Number(timeout),
+      timeoutSeconds: timeout === 0 ? undefined : timeout,
     },
   };
+}
+
+/** @returns Why this is no number of 64 bits, if so. */
+function notInteger(text: string | null): Status | undefined {
+  if (!text) return undefined;
+  const why = !/^[+-]?\d+$/.test(text)
+    ? "invalid syntax"
+    : BigInt.asIntN(64, BigInt(text)) !== BigInt(text)
+    ? "value out of range"
+    : undefined;
+  if (why === undefined) return undefined;
+  return badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: ${why}`);
 }
 
 /** @returns The answer to a version that has not been reached. */
@@ -127,6 +137,10 @@ function listFaults(query: URLSearchParams): Fault[] {
   }
   if (match !== "" && !query.get("resourceVersion")) {
     const why = "resourceVersionMatch is forbidden unless resourceVersion is provided";
+    faults.push(forbidden(field, why));
+  }
+  if (match === "Exact" && query.get("resourceVersion") === "0") {
+    const why = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"';
     faults.push(forbidden(field, why));
   }
   if (!["", "Exact", "NotOlderThan"].includes(match)) {

@@ -48,7 +48,8 @@ export function readMicroTime(text: string): ReadTime {
   const parts = split(text, MICRO_TIME);
   if (typeof parts === "string") return { error: parts };
   const ms = instantOf(parts);
-  const utc = new Date(ms).toISOString().replace(/^[+-]\d\d(\d{4})/, "$1").slice(0, 19);
+  // Years beyond 9999, which an offset can lead to, come as +010000 out of JavaScript and as 10000 out of Go.
+  const utc = new Date(ms).toISOString().replace(/^[+-]0*(\d{4,})-/, "$1-").replace(/\..*/, "");
   const time = `${utc}.${parts[11]!.slice(1)}Z`;
   return { text: time === "0001-01-01T00:00:00.000000Z" ? null : time };
 }
@@ -68,26 +69,37 @@ function split(
   text: string,
   layout: { readonly name: string; readonly elements: readonly Element[] },
 ): string[] | string {
-  const quoted = JSON.stringify(text);
+  const quoted = quote(text);
   const parts: string[] = [];
   let rest = text;
   for (const [index, [name, pattern]] of layout.elements.entries()) {
     const part = pattern.exec(rest)?.[0];
     if (part === undefined) {
       return `parsing time ${quoted} as "${layout.name}": ` +
-        `cannot parse ${JSON.stringify(rest)} as "${name}"`;
+        `cannot parse ${quote(rest)} as "${name}"`;
     }
     const outside = outOfRange(index, part);
     if (outside !== undefined) return `parsing time ${quoted}: ${outside} out of range`;
     parts.push(part);
     rest = rest.slice(part.length);
   }
-  if (rest !== "") return `parsing time ${quoted}: extra text: ${JSON.stringify(rest)}`;
+  if (rest !== "") return `parsing time ${quoted}: extra text: ${quote(rest)}`;
   const [year, , month, , day] = parts.map(Number);
   if (day! < 1 || day! > daysIn(year!, month!)) {
     return `parsing time ${quoted}: day out of range`;
   }
   return parts;
+}
+
+/** As the time package of Go: everything but printable ASCII is shown byte by byte. */
+function quote(text: string): string {
+  let quoted = "";
+  for (const byte of new TextEncoder().encode(text)) {
+    const char = String.fromCharCode(byte);
+    if (byte < 0x20 || byte >= 0x80) quoted += `\\x${byte.toString(16).padStart(2, "0")}`;
+    else quoted += char === '"' || char === "\\" ? `\\${char}` : char;
+  }
+  return `"${quoted}"`;
 }
 
 function outOfRange(index: number, part: string): string | undefined {

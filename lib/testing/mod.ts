@@ -28,8 +28,9 @@
  * ```
  *
  * What it does not do, it refuses: bodies in YAML or protobuf, other patch types (415), `dryRun`, `continue`
- * and `resourceVersionMatch=Exact` (501), selectors with sets of labels (400). Lists ignore `limit`.
- * `managedFields` are absent, `ownerReferences` and `finalizers` are stored and mean nothing. A version
+ * and `resourceVersionMatch=Exact` (501), label selectors that compare numbers (400). Lists ignore `limit`.
+ * What is no JSON is complained of in the words of this runtime; `15.0` is taken for `15`, and two fields of
+ * one name bring no warning. `managedFields` are absent, `ownerReferences` and `finalizers` are stored and mean nothing. A version
  * that has not been reached is refused at once, where the real server waits for it for three seconds.
  *
  * @module

@@ -1,9 +1,10 @@
 /**
- * Field and label selectors of lists and watches.
+ * Which Leases a list or a watch is about: its field selector and its label selector.
  *
  * @module
  */
 import type { Lease } from "../lease.ts";
+import { type Labels, readLabelSelector } from "./label_selector.ts";
 import { badRequest, type Status } from "./status.ts";
 
 /** Whether a Lease is meant. */
@@ -14,11 +15,11 @@ export type Selected =
   | { readonly matches: Matcher; readonly refusal?: undefined }
   | { readonly refusal: Status };
 
-/** One comparison; without a value: whether the key is there. */
+/** One comparison of a field. */
 interface Term {
   readonly key: string;
   readonly not: boolean;
-  readonly value?: string;
+  readonly value: string;
 }
 
 /**
@@ -27,8 +28,8 @@ interface Term {
  * @param query Of the URL.
  */
 export function readSelectors(query: URLSearchParams): Selected {
-  const labels = labelTerms(query.get("labelSelector") ?? "");
-  if (typeof labels === "string") return { refusal: badRequest(labels) };
+  const labels = readLabelSelector(query.get("labelSelector") ?? "");
+  if (labels.refusal !== undefined) return labels;
   const fields = fieldTerms(query.get("fieldSelector") ?? "");
   if (typeof fields === "string") return { refusal: badRequest(fields) };
   const unknown = fields.find(({ key }) => !isField(key));
@@ -42,8 +43,8 @@ export function readSelectors(query: URLSearchParams): Selected {
   }
   return {
     matches: ({ metadata }) =>
-      fields.every((term) => holds(term, fieldOf(metadata, term.key))) &&
-      labels.every((term) => holds(term, labelOf(metadata, term.key))),
+      fields.every(({ key, not, value }) => (fieldOf(metadata, key) === value) !== not) &&
+      labels.matches((metadata.labels ?? {}) as Labels),
   };
 }
 
@@ -68,15 +69,6 @@ function fieldOf(metadata: Lease["metadata"], key: string): string {
   return (key === "metadata.name" ? metadata.name : metadata.namespace) ?? "";
 }
 
-function labelOf(metadata: Lease["metadata"], key: string): string | undefined {
-  const labels = metadata.labels as Record<string, string> | undefined;
-  return labels !== undefined && Object.hasOwn(labels, key) ? labels[key] : undefined;
-}
-
-function holds({ not, value }: Term, actual: string | undefined): boolean {
-  return (value === undefined ? actual !== undefined : actual === value) !== not;
-}
-
 function fieldTerms(selector: string): Term[] | string {
   const terms: Term[] = [];
   for (const part of selector.split(",")) {
@@ -84,23 +76,6 @@ function fieldTerms(selector: string): Term[] | string {
     const [, key, operator, value] = /^([^=!]*)(!=|==|=)(.*)$/.exec(part) ?? [];
     if (key === undefined) return `invalid selector: '${selector}'; can't understand '${part}'`;
     terms.push({ key, not: operator === "!=", value: value! });
-  }
-  return terms;
-}
-
-/** Equality and existence; sets (`in (a, b)`) are refused, which the real server does not. */
-function labelTerms(selector: string): Term[] | string {
-  const terms: Term[] = [];
-  for (const part of selector === "" ? [] : selector.split(",")) {
-    const [, bang, key, operator, value] =
-      /^\s*(!?)\s*([A-Za-z0-9][-A-Za-z0-9_./]*)\s*(?:(!=|==|=)\s*([-A-Za-z0-9_.]*))?\s*$/.exec(
-        part,
-      ) ??
-        [];
-    if (key === undefined || (bang === "!" && operator !== undefined)) {
-      return `unable to parse requirement: found '${part}', expected: identifier`;
-    }
-    terms.push({ key, not: bang === "!" || operator === "!=", value });
   }
   return terms;
 }

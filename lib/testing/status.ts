@@ -53,6 +53,9 @@ export interface Status {
 /** The API group of Leases. */
 export const GROUP = "coordination.k8s.io";
 
+/** The API group of access reviews. */
+export const REVIEW_GROUP = "authorization.k8s.io";
+
 /** A fault of a field, as validation finds it. */
 export interface Fault {
   /** Where, as `spec.leaseDurationSeconds`. */
@@ -119,7 +122,7 @@ export function invalid(
   kind = "Lease",
   group = GROUP,
 ): Status {
-  const texts = faults.map(({ field, message }) => `${field}: ${message}`);
+  const texts = [...new Set(faults.map(({ field, message }) => `${field}: ${message}`))];
   const list = texts.length === 1 ? texts[0] : `[${texts.join(", ")}]`;
   const causes = faults.map(({ reason, message, field }) => ({ reason, message, field }));
   const prefix = group === "" ? kind : `${kind}.${group}`;

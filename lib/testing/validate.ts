@@ -12,7 +12,7 @@ const SUBDOMAIN_RULE = "a lowercase RFC 1123 subdomain must consist of lower cas
   "'example.com', regex used for validation is " +
   "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 const QUALIFIED = /^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/;
-const QUALIFIED_RULE = "name part must consist of alphanumeric characters, '-', '_' or '.', and " +
+const QUALIFIED_RULE = "must consist of alphanumeric characters, '-', '_' or '.', and " +
   "must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or " +
   "'123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
 const LABEL_RULE = "a valid label must be an empty string or consist of alphanumeric characters, " +
@@ -55,13 +55,7 @@ function metaFaults(meta: LeaseDraft["meta"], name: string): Fault[] {
   }
   for (const [key, value] of Object.entries(meta.labels ?? {})) {
     for (const rule of keyFaults(key)) faults.push(bad("metadata.labels", key, rule));
-    if (value.length > LONGEST_NAME_PART) {
-      const rule = `must be no more than ${LONGEST_NAME_PART} characters`;
-      faults.push(bad("metadata.labels", value, rule));
-    }
-    if (value !== "" && !QUALIFIED.test(value)) {
-      faults.push(bad("metadata.labels", value, LABEL_RULE));
-    }
+    for (const rule of labelFaults(value)) faults.push(bad("metadata.labels", value, rule));
   }
   let size = 0;
   for (const [key, value] of Object.entries(meta.annotations ?? {})) {
@@ -101,10 +95,24 @@ function subdomainFaults(text: string): string[] {
   return rules;
 }
 
+/** Values of labels. */
+export function labelFaults(value: string): string[] {
+  const rules: string[] = [];
+  if (value.length > LONGEST_NAME_PART) {
+    rules.push(`must be no more than ${LONGEST_NAME_PART} bytes`);
+  }
+  if (value !== "" && !QUALIFIED.test(value)) rules.push(LABEL_RULE);
+  return rules;
+}
+
 /** Keys of labels and annotations: `[prefix/]name`. */
-function keyFaults(key: string): string[] {
+export function keyFaults(key: string): string[] {
   const slash = key.indexOf("/");
   const name = key.slice(slash + 1);
+  if (name.includes("/")) {
+    const prefix = "with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')";
+    return [`a valid label key ${QUALIFIED_RULE} ${prefix}`];
+  }
   const rules: string[] = [];
   if (slash === 0) rules.push("prefix part must be non-empty");
   else if (slash > 0) {
@@ -112,8 +120,8 @@ function keyFaults(key: string): string[] {
   }
   if (name === "") rules.push("name part must be non-empty");
   else if (name.length > LONGEST_NAME_PART) {
-    rules.push(`name part must be no more than ${LONGEST_NAME_PART} characters`);
+    rules.push(`name part must be no more than ${LONGEST_NAME_PART} bytes`);
   }
-  if (!QUALIFIED.test(name)) rules.push(QUALIFIED_RULE);
+  if (!QUALIFIED.test(name)) rules.push(`name part ${QUALIFIED_RULE}`);
   return rules;
 }

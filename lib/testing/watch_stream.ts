@@ -26,6 +26,9 @@ export interface WatchSetup {
   readonly onEnd: (stream: WatchStream) => void;
 }
 
+/** How long before its end a watch gets a bookmark, in milliseconds; as the real server. */
+const LAST_BOOKMARK_MS = 2_000;
+
 /** One watch, as a stream of JSON lines. */
 export class WatchStream {
   /** The body of the answer. */
@@ -148,18 +151,23 @@ export class WatchStream {
   }
 
   #scheduleBookmark(): void {
-    const { clock, bookmarkMs, silent } = this.#setup;
+    const { clock, bookmarkMs, silent, options: { timeoutSeconds } } = this.#setup;
+    const tell = () => {
+      // A cursor that lags behind, or lies in the future, has nothing to promise.
+      const upToDate = this.#cursor === this.#store.revision;
+      if (upToDate && !silent() && !this.#full) this.#bookmark();
+    };
     let stop = () => {};
     const arm = () => {
       stop = clock.schedule(bookmarkMs, () => {
-        // A cursor that lags behind, or lies in the future, has nothing to promise.
-        const upToDate = this.#cursor === this.#store.revision;
-        if (upToDate && !silent() && !this.#full) this.#bookmark();
+        tell();
         arm();
       });
     };
     arm();
     this.#stops.push(() => stop());
+    const lastMs = (timeoutSeconds ?? 0) * 1_000 - LAST_BOOKMARK_MS;
+    if (lastMs > 0) this.#stops.push(clock.schedule(lastMs, tell));
   }
 
   #write(type: string, object: Lease | object): void {
