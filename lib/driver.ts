@@ -8,8 +8,12 @@ import type { Clock } from "./clock.ts";
 import type { Effect, Election, Input } from "./election.ts";
 import type { LeaseApi } from "./kubernetes/leases.ts";
 
-/** An effect that is not a request: somebody has to be told. */
-export type Tidings = Exclude<Effect, { type: "write" | "read" | "abandon" | "watch" | "unwatch" }>;
+/** What somebody has to be told. */
+export type Tidings =
+  /** An effect that is not a request. */
+  | Exclude<Effect, { type: "write" | "read" | "abandon" | "watch" | "unwatch" }>
+  /** A defect has stopped the machine: whatever term there is, it is over. */
+  | { readonly type: "failed" };
 
 /** The loop turns at least so often, so that a stuck one shows. */
 const LONGEST_TURN_MS = 5_000;
@@ -81,8 +85,9 @@ export class Driver {
    * Steps the machine, unless a step is under way (an abort listener may call): then right after it.
    */
   step(input: Input): void {
+    if (this.#failure !== undefined) return;
     this.#inputs.push(input);
-    if (this.#stepping || this.#failure !== undefined) return;
+    if (this.#stepping) return;
     this.#stepping = true;
     try {
       for (let next; (next = this.#inputs.shift()) !== undefined;) this.#stepOnce(next);
@@ -170,8 +175,8 @@ export class Driver {
   #arm(): void {
     this.#cancelTimer();
     if (this.#users === 0) return;
-    const now = this.#clock.now().mono;
-    const wait = Math.min(this.#election.deadline(now) - now, LONGEST_TURN_MS);
+    const now = this.#clock.now();
+    const wait = Math.min(this.#election.deadline(now) - now.mono, LONGEST_TURN_MS);
     this.#cancelTimer = this.#clock.schedule(
       Math.max(0, wait),
       () => this.step({ type: "timer" }),
@@ -184,15 +189,14 @@ export class Driver {
     turn.resolve();
   }
 
-  /** A defect: nothing is sent or believed any more, and the fence ends what was under way. */
+  /** A defect: nothing is sent or believed any more, and what was under way is told to stop. */
   #fail(error: unknown): void {
-    this.#failure ??= { error };
+    if (this.#failure !== undefined) return;
+    this.#failure = { error };
+    this.#inputs.length = 0;
     this.#cancelTimer();
     this.#abortAll();
-    const { role } = this.#election.state;
-    if (role.name === "leading") {
-      this.#tell({ type: "endTerm", term: role.tenure.term, reason: "expired" });
-    }
+    this.#tell({ type: "failed" });
     this.#pulse();
   }
 

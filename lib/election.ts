@@ -95,7 +95,7 @@ export class Election {
    * @param now The monotonic clock, in milliseconds.
    * @returns A monotonic time; `Infinity` if it waits for nothing.
    */
-  deadline(now: number): number {
+  deadline(now: Instant): number {
     const { settings, state } = this;
     return Math.min(
       state.exchange?.timeoutAt ?? Infinity,
@@ -168,6 +168,7 @@ function takeIn(step: Step, input: Input): void {
       assert(state.role.name === "observing" && !state.contending, "withdraw before stopping");
       state.watch.wanted = false;
       state.reads.at = Infinity;
+      state.reading = state.exchange = undefined;
       return closeWatch(step);
     case "contend":
       assert(state.watch.wanted, "start before contending");

@@ -34,6 +34,16 @@ export function maxToken(a: Token, b: Token | undefined): Token {
   return b === undefined || compareTokens(a, b) >= 0 ? a : b;
 }
 
+/** The next number after a token, of as many digits as it takes. */
+function after(token: Token | undefined): string | undefined {
+  return token === undefined ? undefined : String(BigInt(token) + 1n);
+}
+
+/** Whether a larger token can follow. */
+export function hasSuccessor(token: Token): boolean {
+  return isToken(after(token)!);
+}
+
 /**
  * The token of a new term: larger than the previous one and than anything seen, and unique, because it
  * is at least the resource version that the acquiring write is conditioned on, and a compare-and-swap
@@ -41,7 +51,7 @@ export function maxToken(a: Token, b: Token | undefined): Token {
  *
  * @param resourceVersion What the acquiring write is conditioned on.
  * @param previous The token in the record that is replaced, if any.
- * @param highest The highest token or resource version ever seen, if any.
+ * @param highest The highest token ever seen, and version of a past that was taken back, if any.
  * @returns The token, or `undefined` if it would have more than 39 digits.
  */
 export function nextToken(
@@ -49,11 +59,6 @@ export function nextToken(
   previous: Token | undefined,
   highest: Token | undefined,
 ): Token | undefined {
-  const after = (t: Token | undefined) => t === undefined ? undefined : String(BigInt(t) + 1n);
-  const above = maxToken(resourceVersion, after(previous));
-  // The version itself is among what was seen: only something larger than it asks for one more.
-  const token = highest !== undefined && compareTokens(highest, resourceVersion) > 0
-    ? maxToken(above, after(highest))
-    : above;
+  const token = maxToken(maxToken(resourceVersion, after(previous)), after(highest));
   return isToken(token) ? token : undefined;
 }

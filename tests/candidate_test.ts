@@ -24,7 +24,7 @@ function waits(rig: Rig): number {
   const sent = rig.take("write").at(-1);
   if (sent?.kind === "acquire") return 0;
   for (let step = 0; step < 1_000; step++) {
-    rig.mono = Math.max(rig.mono, rig.election.deadline(rig.mono));
+    rig.mono = Math.max(rig.mono, rig.election.deadline(rig.now));
     if (rig.mono - start > 200_000) return Infinity;
     rig.step({ type: "timer" });
     // Probes find what is there already.
@@ -174,6 +174,14 @@ Deno.test("I6: a released record that was exported and put back is waited out", 
   assertEquals(waits(rig), D);
 });
 
+Deno.test("I6: a release of the present term that replaced another version is waited out", () => {
+  const rig = first(held(5));
+  rig.show(renewed(held(5), 7));
+  // The mark names version 5; version 7 stood there.
+  rig.show(stored(released(6, held(5)).lease, 8));
+  assertEquals(waits(rig), D);
+});
+
 Deno.test("I6: an old release is no proof once a newer term was seen", () => {
   const rig = first(held(9));
   rig.endWatch("expired");
@@ -197,6 +205,12 @@ Deno.test("I6: emptied by hand right behind one of ours: D without the grace", (
   const rig = first(held(5));
   rig.show(edited(held(5), 6, (lease) => lease.spec.holderIdentity = ""));
   assertEquals(waits(rig), D);
+});
+
+Deno.test("I6: the grace is what was asked for", () => {
+  const rig = new Rig({ foreignGraceMs: 500 });
+  rig.begin({ type: "lease", record: byClientGo(unheld(1), 5) });
+  assertEquals(waits(rig), D + 500);
 });
 
 Deno.test("I6: the grace outlives the deletion of the Lease", () => {
@@ -312,13 +326,17 @@ Deno.test("H3: an acquisition that was committed, but answered with a conflict, 
   assertEquals(rig.election.remainingMs(term, rig.now), 12_000 - 200, "valid from its send");
 });
 
-Deno.test("H3: a record with my write, but a changed duration or token, starts no term", () => {
+Deno.test("H3 H15: a record with my write, but a changed duration, token or holder, starts no term", () => {
   for (
     const change of [
       (record: LeaseRecord) => edited(record, 11, (l) => l.spec.leaseDurationSeconds = 3),
       (record: LeaseRecord) =>
         edited(record, 11, (l) => l.metadata.annotations![ANNOTATION.token] = "9"),
       (record: LeaseRecord) => edited(record, 11, (l) => l.spec.holderIdentity = ""),
+      (record: LeaseRecord) =>
+        edited(record, 11, (l) => {
+          l.spec.holderIdentity = l.metadata.annotations![ANNOTATION.holder] = "x_y_-";
+        }),
     ]
   ) {
     const rig = first(released(10));
@@ -393,4 +411,37 @@ Deno.test("preferredHolder: others hold back for one more D, and clear it when t
     }),
   );
   assertEquals(waits(rig), D);
+});
+
+Deno.test("H19: Retry-After holds a candidate back for no more than a retry period", () => {
+  const rig = first(released(10));
+  const refused = {
+    kind: "refused",
+    status: 429,
+    message: "slow",
+    retryAfterMs: 3_600_000,
+  } as const;
+  rig.answer(rig.only("write"), refused);
+  rig.sleep(1_999);
+  assertEquals(rig.take("write"), []);
+  rig.sleep(1);
+  assertEquals(rig.only("write").kind, "acquire");
+});
+
+Deno.test("I8: a candidate that withdrew takes nothing, and says so once", () => {
+  const rig = first(held(5));
+  rig.step({ type: "withdraw" });
+  rig.only("withdrawn");
+  rig.sleep(2 * D);
+  assertEquals([...rig.take("write"), ...rig.take("withdrawn")], []);
+});
+
+Deno.test("I8: a candidate that withdrew while it took the Lease, and lost, says so", () => {
+  const rig = first(released(10));
+  const write = rig.only("write");
+  rig.step({ type: "withdraw" });
+  assertEquals(rig.take("withdrawn"), [], "it may hold the Lease");
+  rig.answer(write, { kind: "conflict" });
+  rig.show(held(12));
+  rig.only("withdrawn");
 });

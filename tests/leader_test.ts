@@ -29,7 +29,7 @@ function nextWrite(rig: Rig) {
   for (let i = 0; i < 100; i++) {
     const write = rig.take("write")[0];
     if (write !== undefined) return write;
-    rig.mono = rig.election.deadline(rig.mono);
+    rig.mono = rig.election.deadline(rig.now);
     rig.step({ type: "timer" });
   }
   throw new Error("no write");
@@ -494,4 +494,34 @@ Deno.test("I9: whatever is answered, requests stay within 3 a retry period and a
       }
     }
   }
+});
+
+Deno.test("H16: what ran out while the process was paused does not come back with a late answer", () => {
+  const { rig } = leading();
+  const renewal = nextWrite(rig);
+  // By the renewal, sent 2 s after the last, it would last for another second.
+  rig.mono = F + 1_000;
+  rig.commit(renewal, 21);
+  assert(!rig.election.mayAct(TERM, rig.now));
+  assertEquals(rig.only("revokeTerm").reason, "expired");
+});
+
+Deno.test("H14: the time of a release, too, is later than that of the last renewal", () => {
+  const { rig, record } = leading();
+  rig.wallOffset -= 86_400_000;
+  rig.step({ type: "settled", term: TERM });
+  assert(readMicroTime(rig.only("write").lease.spec.renewTime)! > record.renewMicros!);
+});
+
+Deno.test("a new term has a number of its own: nothing of the last one acts or ends in it", () => {
+  const { rig } = leading();
+  rig.show(held(30));
+  rig.show(released(31, held(30)));
+  rig.step({ type: "settled", term: TERM });
+  rig.commit(rig.only("write"), 32);
+  const { term } = rig.only("startTerm");
+  assert(rig.election.mayAct(term, rig.now));
+  assert(!rig.election.mayAct(TERM, rig.now));
+  rig.step({ type: "settled", term: TERM });
+  assertEquals(rig.role, "leading");
 });

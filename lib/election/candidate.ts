@@ -14,6 +14,7 @@ import {
   readBy,
   requestAt,
   retryDelayMs,
+  type Role,
   sendWrite,
   type Settings,
   type State,
@@ -64,6 +65,7 @@ export function candidateSees(step: Step, changed: boolean): void {
   if (attempt === undefined) {
     // The version is what we wanted to replace: a conflict that was none.
     if (record?.rv === role.from.rv) {
+      if (!state.contending) return giveUp(step);
       if (state.pace.at === Infinity) state.pace.at = now.mono + retryDelayMs(step, 2);
       return;
     }
@@ -86,11 +88,22 @@ function giveUp(step: Step): void {
   if (!state.contending) step.effects.push({ type: "withdrawn" });
 }
 
+/** Nobody wants to lead any more, but the write may be committed: a Lease that is held must be released. */
+function awaitOutcome(step: Step, role: Role & { name: "acquiring" }): void {
+  const { state, now, settings } = step;
+  if (role.until === undefined) {
+    state.role = { ...role, until: now.mono + settings.timing.attemptTimeoutMs };
+    readBy(state, now.mono);
+  } else if (now.mono >= role.until) {
+    giveUp(step);
+  }
+}
+
 /** Takes the Lease, or creates it, when it is time. */
 export function candidateTick(step: Step): void {
   const { state, settings, now } = step;
   if (state.exchange !== undefined) return;
-  if (state.role.name === "acquiring" && !state.contending) return giveUp(step);
+  if (state.role.name === "acquiring" && !state.contending) return awaitOutcome(step, state.role);
   if (now.mono < takeAt(settings, state) || !mayRequest(step)) return;
   const record = state.known!.record;
   if (record === undefined) {
@@ -101,6 +114,7 @@ export function candidateTick(step: Step): void {
     state.pace = { at: now.mono, failures: 0 };
   }
   if (state.role.name !== "acquiring") return;
+  if (state.role.until !== undefined) state.role = { ...state.role, until: undefined };
   // What was sent too long ago to lead by is forgotten, so that this list cannot grow.
   state.open = state.open.filter((a) => leftMs(a.sent, settings.timing.stopMs, now) > 0);
   const claim = openAttempt(step, state.role.token, Math.trunc(now.wall * 1_000));
@@ -116,7 +130,13 @@ export function candidateFailed(step: Step, exchange: Exchange, answer: Answer):
   const taken = answer.kind === "conflict" ||
     (exchange.kind === "create" && answer.kind === "refused" && answer.status === 422);
   if (taken) {
-    pace.at = exchange.kind === "acquire" ? Infinity : now.mono + retryDelayMs(step, 2);
+    pace.at = exchange.kind === "acquire"
+      ? Infinity
+      : now.mono + retryDelayMs(step, ++pace.failures + 1);
+    // What is refused again and again is not there already: it cannot be.
+    if (answer.kind === "refused" && pace.failures === 3) {
+      tell(step, "error", "create-failed", answer.message);
+    }
     return readBy(state, now.mono + (state.watch.phase === "open" ? CONFLICT_READ_MS : 0));
   }
   pace.failures++;
@@ -130,6 +150,6 @@ export function candidateFailed(step: Step, exchange: Exchange, answer: Answer):
 /** When the candidate next has something to do, monotonic. */
 export function candidateDeadline(settings: Settings, state: State): number {
   if (state.exchange !== undefined) return Infinity;
-  if (state.role.name === "acquiring" && !state.contending) return -Infinity;
+  if (state.role.name === "acquiring" && !state.contending) return state.role.until ?? -Infinity;
   return Math.max(takeAt(settings, state), requestAt(settings, state));
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Instant } from "../clock.ts";
 import type { LossReason } from "../errors.ts";
 import {
   type Answer,
@@ -17,6 +18,7 @@ import {
   type Exchange,
   leftMs,
   mayRequest,
+  prefersOther,
   readBy,
   requestAt,
   retryDelayMs,
@@ -27,6 +29,9 @@ import {
   tell,
   type Tenure,
 } from "./state.ts";
+
+/** Older ones are forgotten: what is forgotten is not believed, which costs a wait and nothing else. */
+const MOST_OPEN = 1_000;
 
 /** The tenure of the present role, if it has one. */
 export function tenureOf(state: State): Tenure | undefined {
@@ -42,6 +47,7 @@ export function openAttempt(
 ): Claim {
   const { state, settings, now } = step;
   const sequence = ++state.sequence;
+  if (state.open.length === MOST_OPEN) state.open.shift();
   state.open.push({ sequence, sent: now, renewMicros, token, release });
   return {
     identity: settings.identity,
@@ -119,8 +125,7 @@ export function leaderSees(step: Step, regressed: boolean): void {
     const other = record.holder !== "" && record.holder !== settings.identity;
     return lose(step, other ? "superseded" : "edited");
   }
-  const preferred = record.preferredHolder;
-  if (preferred !== undefined && preferred !== settings.identity) resign(step, "preempted");
+  if (prefersOther(settings, record)) resign(step, "preempted");
 }
 
 function confirm(step: Step, tenure: Tenure, attempt: Attempt, record: LeaseRecord): void {
@@ -251,8 +256,13 @@ export function leaderFailed(step: Step, exchange: Exchange, answer: Answer): vo
   tell(step, pace.failures === 1 ? "warn" : "debug", `${exchange.kind}-failed`, why);
 }
 
+/** How often a leader looks at the clocks: a wall clock that jumps, or went on in suspend, tells nobody. */
+function lookMs({ fenceMs, stopMs }: Settings["timing"]): number {
+  return Math.max(250, (fenceMs - stopMs) / 4);
+}
+
 /** When the leader next has something to do, monotonic. */
-export function leaderDeadline(settings: Settings, state: State, now: number): number {
+export function leaderDeadline(settings: Settings, state: State, now: Instant): number {
   const tenure = tenureOf(state);
   if (tenure === undefined) return Infinity;
   const { timing } = settings;
@@ -262,8 +272,8 @@ export function leaderDeadline(settings: Settings, state: State, now: number): n
     : role.name === "draining"
     ? timing.fenceMs
     : timing.leaseDurationMs;
-  const write = mayWrite(state, now)
+  const write = mayWrite(state, now.mono)
     ? Math.max(state.pace.at, requestAt(settings, state))
     : Infinity;
-  return Math.min(tenure.sent.mono + limit, write);
+  return Math.min(now.mono + Math.min(leftMs(tenure.sent, limit, now), lookMs(timing)), write);
 }

@@ -10,6 +10,7 @@ import { compareTokens } from "../token.ts";
 import {
   type Known,
   mayRequest,
+  prefersOther,
   readBy,
   type Reading,
   remember,
@@ -26,6 +27,9 @@ const WATCH_IDLE_MS = 180_000;
 /** Where the `watch` permission is missing, asking again is for people who are adding it. */
 const FORBIDDEN_RETRY_PERIODS = 5;
 
+/** Requests that a watch leaves in the budget: renewals come first. */
+const WATCH_SPARE = 1;
+
 /** Where a version was met: on the stream behind the version `after`, or in an answer. */
 type Source = { readonly stream: true; readonly after?: string } | { readonly stream: false };
 
@@ -34,8 +38,7 @@ export function waitMs(settings: Settings, state: State): number {
   const { known, longest } = state;
   const own = settings.timing.leaseDurationMs;
   const whole = Math.max(known?.countedMs ?? 0, longest.ms, own);
-  const preferred = known?.record?.preferredHolder;
-  const others = preferred !== undefined && preferred !== settings.identity ? whole : 0;
+  const others = prefersOther(settings, known?.record) ? whole : 0;
   if (known?.free) return others;
   return whole + (known?.grace ? settings.foreignGraceMs ?? whole + 3_000 : 0) + others;
 }
@@ -46,7 +49,8 @@ function learn(step: Step, record: LeaseRecord, source: Source): void {
   const { known, watch, longest } = state;
   const order = known === undefined ? 1 : compareTokens(record.rv, known.rv);
   if (order < 0) return;
-  if (order === 0) {
+  // A version that was said to be gone, and is shown again, is taken for a new one.
+  if (order === 0 && known!.record !== undefined) {
     if (known!.pending && source.stream) {
       state.known = { ...known!, pending: false, free: follows(record, source) };
     }
@@ -61,19 +65,19 @@ function learn(step: Step, record: LeaseRecord, source: Source): void {
   if (larger) state.longest = { ms: countedMs, token: record.token };
   else longest.ms = Math.max(longest.ms, countedMs);
 
+  const kept = followed && before !== undefined && sameClaim(before, record);
   const free = looksFree(step, record) &&
-    (source.stream ? follows(record, source) : provenByAnswer(step, record));
+    (kept ? known!.free : source.stream ? follows(record, source) : provenByAnswer(step, record));
   state.known = {
     record,
     rv: record.rv,
-    since: followed && before !== undefined && sameClaim(before, record) ? known!.since : now.mono,
+    since: kept ? known!.since : now.mono,
     countedMs,
     grace: needsGrace(record, known, followed),
     free: free || trusted(step, record),
     pending: !free && !source.stream && watch.phase === "open" && looksFree(step, record),
     jitterMs: state.clean >= 2 ? 0 : step.random * 5,
   };
-  remember(state, record.rv);
   remember(state, record.token);
   if (record.holder !== (before?.holder ?? "")) tellHolder(step);
   if (record.holder === "" && !state.known.free && !state.known.pending) {
@@ -160,23 +164,21 @@ function learnAbsent(step: Step, rv?: string): void {
 }
 
 /** The server has gone back in time: believe what it says now, and prove nothing from it. */
-function regress(step: Step, record: LeaseRecord | undefined): void {
+function regress(step: Step, record: LeaseRecord): void {
   const { state, now } = step;
   tell(
     step,
     "error",
     "regressed",
-    `the API server shows version ${
-      record?.rv ?? "none"
-    } of the Lease after ${state.known?.rv}: was ` +
-      `etcd restored from a backup? Restore with --bump-revision, or stop all candidates for a ` +
+    `the API server shows version ${record.rv} of the Lease after ${state.known?.rv}: was etcd ` +
+      `restored from a backup? Restore with --bump-revision, or stop all candidates for a ` +
       `lease duration`,
   );
+  if (state.known !== undefined) remember(state, state.known.rv);
   closeWatch(step);
   state.watch.rv = state.watch.shown = undefined;
   state.watch.retryAt = now.mono;
   state.known = undefined;
-  if (record === undefined) return learnAbsent(step);
   learn(step, record, { stream: false });
   state.known = { ...state.known!, free: false, pending: false };
 }
@@ -203,7 +205,9 @@ export function readAnswered(step: Step, reading: Reading, answer: Answer): bool
   if (answer.kind === "lease" || answer.kind === "missing") {
     reads.failures = 0;
     if (answer.kind === "lease") return learnAnswer(step, answer.record, reading.knownRv);
-    learnAbsent(step);
+    // Something newer came meanwhile: the answer may be older than that. Ask again.
+    if (state.known !== undefined && state.known.rv !== reading.knownRv) readBy(state, now.mono);
+    else learnAbsent(step);
     return false;
   }
   reads.failures++;
@@ -237,6 +241,7 @@ export function watched(step: Step, event: WatchEvent): void {
     watch.shown = event.rv;
     learnAbsent(step, event.rv);
   } else if (event.type === "synced" && watch.shown === undefined) {
+    watch.shown = event.rv;
     learnAbsent(step, event.rv);
   }
 }
@@ -248,12 +253,20 @@ export function watchEnded(step: Step, end: WatchEnd): void {
   watch.phase = "closed";
   watch.failures++;
   if (end === "expired") watch.rv = watch.shown = undefined;
+  if (end === "forbidden" && !watch.forbidden) {
+    tell(
+      step,
+      "error",
+      "watch-forbidden",
+      "the permission to watch the Lease is missing: nothing is known of it, and nobody leads here",
+    );
+  }
   watch.forbidden = end === "forbidden";
   watch.retryAt = step.now.mono +
     (watch.forbidden
       ? FORBIDDEN_RETRY_PERIODS * retryPeriodMs
       : retryDelayMs(step, watch.failures));
-  if (end !== "ended" && watch.failures === 2) {
+  if (end !== "ended" && !watch.forbidden && watch.failures === 2) {
     tell(
       step,
       "warn",
@@ -317,7 +330,10 @@ export function observingTick(step: Step): void {
     watchEnded(step, "failed");
     watch.behindSince = undefined;
   }
-  if (watch.wanted && watch.phase === "closed" && now.mono >= watch.retryAt && mayRequest(step)) {
+  if (
+    watch.wanted && watch.phase === "closed" && now.mono >= watch.retryAt &&
+    mayRequest(step, WATCH_SPARE)
+  ) {
     openWatch(step);
   }
   if (state.reading === undefined && now.mono >= readDue(settings, state) && mayRequest(step)) {
@@ -337,7 +353,8 @@ export function observingDeadline(settings: Settings, state: State): number {
   const read = reading === undefined ? readDue(settings, state) : Infinity;
   return Math.min(
     distrustAt(settings, state),
-    Math.max(Math.min(open, read), requestAt(settings, state)),
+    Math.max(open, requestAt(settings, state, WATCH_SPARE)),
+    Math.max(read, requestAt(settings, state)),
     reading?.timeoutAt ?? Infinity,
   );
 }

@@ -5,9 +5,16 @@
  */
 import type { Instant } from "../clock.ts";
 import type { LossReason } from "../errors.ts";
-import type { Answer, Lease, LeaseRecord, WatchEnd, WatchEvent } from "../lease.ts";
+import {
+  type Answer,
+  type Lease,
+  type LeaseRecord,
+  nameOf,
+  type WatchEnd,
+  type WatchEvent,
+} from "../lease.ts";
 import type { Timing } from "../timing.ts";
-import { maxToken, type Token } from "../token.ts";
+import { hasSuccessor, maxToken, type Token } from "../token.ts";
 
 /** What an election is told once. */
 export interface Settings {
@@ -182,7 +189,13 @@ export type Role =
   /** Waits for the Lease to become free, if it contends. */
   | { readonly name: "observing" }
   /** A compare-and-swap on `from` is under way. */
-  | { readonly name: "acquiring"; readonly from: LeaseRecord; readonly token: Token }
+  | {
+    readonly name: "acquiring";
+    readonly from: LeaseRecord;
+    readonly token: Token;
+    /** Who no longer contends waits so long (monotonic) to learn whether it holds the Lease after all. */
+    readonly until?: number;
+  }
   | { readonly name: "leading"; readonly tenure: Tenure }
   /** Work has been told to stop; the Lease is renewed until it has, or until `until` (monotonic). */
   | {
@@ -236,7 +249,7 @@ export interface State {
   open: Attempt[];
   /** When the next write may be sent (monotonic), after how many failures in a row. */
   pace: { at: number; failures: number };
-  /** The highest token or resource version ever seen. */
+  /** The highest token ever seen, or version of a past that was taken back. */
   highest?: Token;
   /** The longest duration that counted since the last acquisition, and the token of that. */
   longest: { ms: number; token?: Token };
@@ -300,22 +313,27 @@ export function leftMs(since: Instant, limitMs: number, now: Instant): number {
   return Math.min(since.mono + limitMs - now.mono, since.wall + limitMs - now.wall);
 }
 
-/** Takes one request out of the budget. */
-export function mayRequest(step: Step): boolean {
+/**
+ * Takes one request out of the budget.
+ *
+ * @param spare How many must be left for others: a watch that breaks again and again leaves one to writes.
+ */
+export function mayRequest(step: Step, spare = 0): boolean {
   const { budget } = step.state;
   const { mono } = step.now;
   budget.left = Math.min(BURST, budget.left + (mono - budget.at) / budgetStepMs(step.settings));
   budget.at = mono;
-  if (budget.left < 1) return false;
+  if (budget.left < 1 + spare) return false;
   budget.left -= 1;
   return true;
 }
 
 /** When the next request may be sent, monotonic. */
-export function requestAt(settings: Settings, state: State): number {
+export function requestAt(settings: Settings, state: State, spare = 0): number {
   const { left, at } = state.budget;
-  // A hair later than exact, so that rounding cannot leave the budget just below one when it is due.
-  return left >= 1 ? -Infinity : at + (1 - left + 1e-6) * budgetStepMs(settings);
+  const short = 1 + spare - left;
+  // A hair later than exact, so that rounding cannot leave the budget just short when it is due.
+  return short <= 0 ? -Infinity : at + (short + 1e-6) * budgetStepMs(settings);
 }
 
 const budgetStepMs = (settings: Settings) => settings.timing.retryPeriodMs / REQUESTS_PER_PERIOD;
@@ -327,9 +345,19 @@ export function retryDelayMs(step: Step, failures: number): number {
   return whole * (0.5 + step.random / 2);
 }
 
-/** Remembers a token or resource version, so that no later token is smaller. */
+/**
+ * Remembers a token, or the version of a past that was taken back, so that every later token is larger. One
+ * that none can follow is a mistake that people will correct: it is not remembered.
+ */
 export function remember(state: State, token: LeaseRecord["token"]): void {
-  if (token !== undefined && token !== "malformed") state.highest = maxToken(token, state.highest);
+  if (token === undefined || token === "malformed" || !hasSuccessor(token)) return;
+  state.highest = maxToken(token, state.highest);
+}
+
+/** Whether coordinated election asks for somebody else, by name or by whole identity. */
+export function prefersOther({ identity }: Settings, record: LeaseRecord | undefined): boolean {
+  const preferred = record?.preferredHolder;
+  return preferred !== undefined && preferred !== identity && preferred !== nameOf(identity);
 }
 
 /** Asks for a read at `at` (monotonic) or earlier. */

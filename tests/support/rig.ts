@@ -58,7 +58,7 @@ export class Rig {
   step(input: Input): Effect[] {
     const effects = this.election.step(input, this.now, this.random);
     this.effects.push(...effects);
-    assert(this.election.deadline(this.mono) > this.mono, "a step leaves nothing overdue");
+    assert(this.election.deadline(this.now) > this.mono, "a step leaves nothing overdue");
     return effects;
   }
 
@@ -66,7 +66,7 @@ export class Rig {
   sleep(ms: number): void {
     const end = this.mono + ms;
     for (;;) {
-      const due = this.election.deadline(this.mono);
+      const due = this.election.deadline(this.now);
       if (due > end) break;
       this.mono = Math.max(this.mono, due);
       this.step({ type: "timer" });

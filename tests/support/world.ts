@@ -219,7 +219,7 @@ export class World {
     const effects = election.step(input, now, this.#chance());
     if (this.cloning) election.state = structuredClone(election.state);
     for (const effect of effects) this.#perform(machine, effect);
-    const deadline = election.deadline(now.mono);
+    const deadline = election.deadline(now);
     assert(deadline > now.mono, `I9: ${machine.name} wants to be called at once, again and again`);
     this.#arm(machine);
   }
@@ -250,7 +250,9 @@ export class World {
     if (term === undefined) return;
     this.#at(this.time + this.plan.workMs * share, () => {
       if (machine.working !== term || !machine.alive) return;
-      if (this.time < machine.pausedUntil) return this.#settle(machine, share);
+      if (this.time < machine.pausedUntil) {
+        return this.#at(machine.pausedUntil, () => this.#settle(machine, 0));
+      }
       machine.working = undefined;
       this.laws.settled(machine);
       this.step(machine, { type: "settled", term });
@@ -398,8 +400,8 @@ export class World {
   /** Sets the one timer of a machine; it is a little late. */
   #arm(machine: Machine): void {
     const timer = ++machine.timer;
-    const { mono } = machine.now();
-    const wait = Math.min(machine.election.deadline(mono) - mono, LONGEST_TURN_MS);
+    const now = machine.now();
+    const wait = Math.min(machine.election.deadline(now) - now.mono, LONGEST_TURN_MS);
     this.#at(this.time + Math.max(0, wait) / machine.rate + 1e-3 + this.#chance(), () => {
       if (timer === machine.timer) this.step(machine, { type: "timer" });
     });
