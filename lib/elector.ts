@@ -8,6 +8,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import { Driver, type Tidings } from "./driver.ts";
 import { Election } from "./election.ts";
 import {
+  checkGrace,
   checkName,
   type ElectorOptions,
   type ElectorStatus,
@@ -19,9 +20,9 @@ import type { Verb } from "./kubernetes/access.ts";
 import { Client } from "./kubernetes/client.ts";
 import { hostName } from "./kubernetes/config.ts";
 import { Leases } from "./kubernetes/leases.ts";
-import { nameOf } from "./lease.ts";
-import { type LogFields, type Logger, silent } from "./logger.ts";
+import { type LogFields, type Logger, shield, silent } from "./logger.ts";
 import { preflight } from "./preflight.ts";
+import { holderOf, statusOf } from "./status.ts";
 import { LiveTerm, type Term } from "./term.ts";
 import { makeTiming } from "./timing.ts";
 import type { Token } from "./token.ts";
@@ -63,7 +64,7 @@ export class Elector implements AsyncDisposable {
   constructor(options: ElectorOptions) {
     const { leaseName, leases, clock = systemClock } = options;
     this.#clock = clock;
-    this.#logger = options.logger ?? silent;
+    this.#logger = shield(options.logger ?? silent);
     this.#name = checkName(options.identity ?? hostName());
     if (typeof leaseName !== "string" || leaseName === "") {
       throw new ConfigError("Cannot elect without a Lease: give leaseName");
@@ -80,7 +81,7 @@ export class Elector implements AsyncDisposable {
       leaseName,
       timing,
       trustUnheld: options.trustUnheld ?? false,
-      foreignGraceMs: options.foreignGraceMs,
+      foreignGraceMs: checkGrace(options.foreignGraceMs),
     });
     if (leases !== undefined) this.#missing = [];
     const api = leases ?? new Leases(this.#client!, namespace, leaseName, clock);
@@ -101,8 +102,9 @@ export class Elector implements AsyncDisposable {
 
   /** Whether this elector leads and may start new work, by the clock at this instant. */
   get isLeader(): boolean {
-    const { role } = this.#election.state;
-    return role.name === "leading" && this.#election.mayStart(role.tenure.term, this.#clock.now());
+    const term = this.#term;
+    return term !== undefined && term.reason === undefined &&
+      this.#election.mayStart(term.number, this.#clock.now());
   }
 
   /**
@@ -142,7 +144,10 @@ export class Elector implements AsyncDisposable {
         const term = await this.#campaign(signal);
         if (term === undefined) return undefined;
         const { value, failure } = await this.#attend(term, work, signal);
+        // The work may have looked at the clock, and stopped, before any timer could end the term.
+        this.#driver.step({ type: "timer" });
         const over = term.reason !== undefined;
+        await this.#quiesce(term);
         const failed = failure !== undefined && !(over && isStop(failure.error));
         if (over && !failed && !signal.aborted) {
           this.#driver.step({ type: "settled", term: term.number });
@@ -174,7 +179,7 @@ export class Elector implements AsyncDisposable {
           using _abort = this.#withdrawOn(signal);
           yield term;
         } finally {
-          await term.idle();
+          await this.#quiesce(term);
           await this.#finish(term);
         }
       }
@@ -191,11 +196,15 @@ export class Elector implements AsyncDisposable {
    */
   async *observe(options: WaitOptions = {}): AsyncGenerator<HolderChange, void, void> {
     const signal = this.#lifeOf(options.signal);
-    let ended = signal.aborted;
-    signal.addEventListener("abort", () => {
-      ended = true;
-      this.#driver.step({ type: "timer" });
-    }, { once: true });
+    if (signal.aborted) return;
+    let left = false;
+    // At the abort, not when the reader comes back: close() waits for all who have entered.
+    const leave = () => {
+      if (left) return;
+      left = true;
+      this.#driver.leave();
+    };
+    signal.addEventListener("abort", leave, { once: true });
     this.#driver.enter();
     try {
       let last: string | undefined;
@@ -204,13 +213,14 @@ export class Elector implements AsyncDisposable {
         return known === undefined ? undefined : known.record?.holder ?? "";
       };
       for (;;) {
-        await this.#driver.until(() => ended || holder() !== last);
-        if (ended) return;
+        await this.#driver.until(() => left || holder() !== last);
+        if (left) return;
         last = holder();
-        yield this.#holderChange();
+        yield holderOf(this.#election);
       }
     } finally {
-      this.#driver.leave();
+      signal.removeEventListener("abort", leave);
+      leave();
     }
   }
 
@@ -230,33 +240,13 @@ export class Elector implements AsyncDisposable {
 
   /** Everything about this elector at this instant. */
   status(): ElectorStatus {
-    const { state, settings } = this.#election;
-    const now = this.#clock.now();
-    const { role } = state;
-    const term = "tenure" in role ? role.tenure.term : 0;
-    const takeAt = this.#election.takeAt();
-    const change = this.#holderChange();
-    return {
-      leaseName: settings.leaseName,
-      leaseNamespace: settings.namespace,
+    return statusOf(this.#election, this.#clock.now(), {
       name: this.#name,
-      identity: settings.identity,
-      role: role.name,
       isLeader: this.isLeader,
-      remainingMs: this.#election.remainingMs(term, now),
-      leader: change.leader,
-      holder: change.identity,
-      token: change.token,
-      contending: state.contending,
-      observed: state.known !== undefined,
-      takeableInMs: takeAt === Infinity ? null : Math.max(0, takeAt - now.mono),
       lastReleased: this.#term?.released ?? null,
-      terms: state.terms,
       missingVerbs: this.#missing,
-      watch: { phase: state.watch.phase, failures: state.watch.failures },
-      turnedMsAgo: now.mono - this.#driver.turnedAt,
-      timing: settings.timing,
-    };
+      turnedAt: this.#driver.turnedAt,
+    });
   }
 
   /** Ends everything: work is drained, the Lease released, and every socket and timer given back. */
@@ -340,8 +330,6 @@ export class Elector implements AsyncDisposable {
       return { value: await work(term) };
     } catch (error) {
       return { failure: { error } };
-    } finally {
-      await term.idle();
     }
   }
 
@@ -353,6 +341,12 @@ export class Elector implements AsyncDisposable {
     return { [Symbol.dispose]: () => signal.removeEventListener("abort", withdraw) };
   }
 
+  /** Admits nothing more, tells the rest to stop, and waits until it has. */
+  async #quiesce(term: LiveTerm): Promise<void> {
+    if (term.reason === undefined) this.#driver.step({ type: "withdraw" });
+    await term.idle();
+  }
+
   /** The work of the term has ended and no other is wanted: release, as far as possible. */
   async #finish(term: LiveTerm): Promise<void> {
     this.#driver.step({ type: "withdraw" });
@@ -360,25 +354,32 @@ export class Elector implements AsyncDisposable {
     await this.#driver.until(() => this.#withdrawn);
   }
 
-  /** What the election has to tell. */
+  /** What the election has to tell. What has to stop is stopped before a word is said of it. */
   #hear(tidings: Tidings): void {
+    const term = this.#term;
     switch (tidings.type) {
       case "startTerm":
         this.#offer = this.#term = this.#newTerm(tidings.term, tidings.token);
         return this.#log("info", "elected", "elected", { token: tidings.token });
       case "endTerm":
-        this.#log("info", "lost", `told the work to stop: ${tidings.reason}`, {
-          token: this.#term?.token,
+        term?.end(tidings.reason);
+        return this.#log("info", "lost", `told the work to stop: ${tidings.reason}`, {
+          token: term?.token,
           reason: tidings.reason,
         });
-        return this.#term?.end(tidings.reason);
       case "revokeTerm":
-        this.#log("warn", "revoked", `the term is over (${tidings.reason}): nothing is released`, {
-          token: this.#term?.token,
-          reason: tidings.reason,
-        });
-        if (this.#term !== undefined) this.#term.released = false;
-        return;
+        if (term !== undefined) term.released = false;
+        return this.#log(
+          "warn",
+          "revoked",
+          `the term is over (${tidings.reason}): nothing is released`,
+          {
+            token: term?.token,
+            reason: tidings.reason,
+          },
+        );
+      case "failed":
+        return term?.end("expired");
       case "released":
         return this.#released(tidings.token, tidings.done);
       case "withdrawn":
@@ -407,7 +408,7 @@ export class Elector implements AsyncDisposable {
   }
 
   #logHolder(): void {
-    const { leader, identity, token, isSelf } = this.#holderChange();
+    const { leader, identity, token, isSelf } = holderOf(this.#election);
     if (isSelf) return;
     const message = leader === null ? "nobody holds the Lease" : `the leader is ${leader}`;
     this.#log("info", "new-leader", message, {
@@ -419,24 +420,8 @@ export class Elector implements AsyncDisposable {
 
   #log(level: keyof Logger, event: string, message: string, fields: LogFields = {}): void {
     const { namespace, leaseName } = this.#election.settings;
-    this.#logger[level](message, {
-      event,
-      lease: `${namespace}/${leaseName}`,
-      identity: this.identity,
-      ...fields,
-    });
-  }
-
-  #holderChange(): HolderChange {
-    const record = this.#election.state.known?.record;
-    const identity = record?.holder || null;
-    const token = record?.token === "malformed" ? undefined : record?.token;
-    return {
-      leader: identity === null ? null : nameOf(identity),
-      identity,
-      token: identity === null ? null : token ?? null,
-      isSelf: identity === this.identity,
-    };
+    const lease = `${namespace}/${leaseName}`;
+    this.#logger[level](message, { event, lease, identity: this.identity, ...fields });
   }
 }
 

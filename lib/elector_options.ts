@@ -120,6 +120,17 @@ export interface WaitOptions {
 }
 
 /**
+ * Checks the extra wait after a holder of another make.
+ *
+ * @returns It, as it is.
+ * @throws {ConfigError} If it is no number of milliseconds of at least zero.
+ */
+export function checkGrace(ms: number | undefined): number | undefined {
+  if (ms === undefined || (Number.isFinite(ms) && ms >= 0)) return ms;
+  throw new ConfigError(`Cannot wait for ${ms}ms after a holder of another make: give at least 0`);
+}
+
+/**
  * Checks the name of a candidate.
  *
  * @returns It, as it is.

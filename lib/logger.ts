@@ -23,3 +23,23 @@ const nothing = () => {};
 
 /** A logger that drops everything. */
 export const silent: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+
+/**
+ * Makes a logger that never throws: one that fails must not cost anybody the leadership, or worse, the end
+ * of it.
+ */
+export function shield(logger: Logger): Logger {
+  const safely = (level: keyof Logger): Logger[keyof Logger] => (message, fields) => {
+    try {
+      logger[level](message, fields);
+    } catch {
+      // There is no place left to tell of it.
+    }
+  };
+  return {
+    debug: safely("debug"),
+    info: safely("info"),
+    warn: safely("warn"),
+    error: safely("error"),
+  };
+}

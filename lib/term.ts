@@ -89,7 +89,7 @@ export class LiveTerm implements Term {
   }
 
   async run<T>(work: () => T | Promise<T>): Promise<T> {
-    if (!this.#source.mayStart()) throw this.#over();
+    if (this.#reason !== undefined || !this.#source.mayStart()) throw this.#over();
     this.#running++;
     try {
       return await work();

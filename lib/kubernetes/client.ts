@@ -132,6 +132,11 @@ export class Client implements AsyncDisposable {
     const secrets = await this.#refresh();
     const pool = this.#pool ??= newPool(secrets);
     pool.enter();
+    // At once, not when the fetch has noticed: the next request is sent in the same turn.
+    const drop = () => {
+      if (this.#pool === pool) this.#discard();
+    };
+    request.signal.addEventListener("abort", drop, { once: true });
     try {
       const response = await this.#fetch(pool, secrets, request);
       const text = await readAll(response);
@@ -150,6 +155,7 @@ export class Client implements AsyncDisposable {
       this.#config.credentials.expire();
       throw wrap(request, error);
     } finally {
+      request.signal.removeEventListener("abort", drop);
       pool.leave();
     }
   }
