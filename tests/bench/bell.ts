@@ -37,7 +37,7 @@ export class Bell {
 }
 
 /** Waits for a promise, or so long. */
-async function within(promise: Promise<void>, ms: number): Promise<void> {
+export async function within(promise: Promise<unknown>, ms: number): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const timeout = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
   await Promise.race([promise, timeout]);

@@ -3,8 +3,11 @@
  *
  * @module
  */
-import { Bell } from "./bell.ts";
+import { Bell, within } from "./bell.ts";
 import { TextLineStream } from "./text_lines.ts";
+
+/** What was aborted may take so long to end; a bench must not wait for it for ever. */
+const END_LIMIT_MS = 10_000;
 
 /** One version of the Lease. */
 export interface Version {
@@ -58,7 +61,7 @@ export class LeaseWatch implements AsyncDisposable {
   /** Ends it. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
-    await this.#done;
+    await within(this.#done, END_LIMIT_MS);
   }
 
   async #read(open: (signal: AbortSignal) => Promise<Response>): Promise<void> {

@@ -7,7 +7,7 @@
  * @module
  */
 import { TextLineStream } from "./text_lines.ts";
-import type { Bell } from "./bell.ts";
+import { type Bell, within } from "./bell.ts";
 
 /** A process that was told to go has this long. */
 const END_LIMIT_MS = 40_000;
@@ -130,8 +130,8 @@ export class Replica implements AsyncDisposable {
   /** Kills it, even if it is stopped. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.signal("SIGKILL");
-    await this.#process.status;
-    await this.#read;
+    await within(this.#process.status, END_LIMIT_MS);
+    await within(this.#read, END_LIMIT_MS);
   }
 
   async #readLog(): Promise<void> {
