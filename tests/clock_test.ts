@@ -40,6 +40,15 @@ Deno.test("systemClock reads both clocks in milliseconds", () => {
   assert(0 <= random && random < 1);
 });
 
+Deno.test("systemClock's monotonic time is no time that people set", () => {
+  frozen((time) => {
+    const { now } = systemClock;
+    assertEquals(now().mono, time.now);
+    time.now += 1_000;
+    assertEquals(now().mono, time.now);
+  });
+});
+
 Deno.test("nonce() draws 128 bits anew each time", () => {
   const nonces = new Set(Array.from({ length: 100 }, () => systemClock.nonce()));
   assertEquals(nonces.size, 100);

@@ -96,6 +96,12 @@ Deno.test("hostile answers to a write", async (t) => {
       kind: "unknown",
     }],
     [
+      "a redirect to a Lease",
+      ({ url }) =>
+        url.endsWith("/elsewhere") ? new Response(text) : Response.redirect(`${url}/elsewhere`),
+      { kind: "unknown" },
+    ],
+    [
       "a redirect",
       () => new Response(null, { status: 302, headers: { location: "/login" } }),
       { kind: "unknown" },

@@ -78,6 +78,17 @@ Deno.test("I2: a wall clock that jumps ahead, as after a suspend, is believed", 
   assertEquals(rig.only("revokeTerm").reason, "expired");
 });
 
+Deno.test("I2: a wall clock that jumps ahead is noticed by the next timer, in time for the work to stop", () => {
+  const { rig } = leading();
+  // The timer is set before the jump: nobody tells it.
+  rig.mono = rig.election.deadline(rig.now);
+  rig.wallOffset += STOP;
+  assert(rig.mono <= (F - STOP) / 4, "a quarter of the grace is gone at the most");
+  rig.step({ type: "timer" });
+  assertEquals(rig.only("endTerm").reason, "expired");
+  assertEquals(rig.take("revokeTerm"), []);
+});
+
 Deno.test("a wall clock that is set back changes nothing", () => {
   const { rig } = leading();
   rig.wallOffset -= 3_600_000;

@@ -404,6 +404,7 @@ Deno.test("sameClaim() sees through foreign metadata, and through nothing else",
   for (const change of same) assert(sameClaim(base, edited(base, 6, change)), String(change));
   for (const change of other) assert(!sameClaim(base, edited(base, 6, change)), String(change));
   assert(!sameClaim(released(6, held(5)), released(6, renewed(held(5), 4))));
+  assert(!sameClaim(byClientGo(base, 6, "a"), byClientGo(base, 6, "b")));
 });
 
 Deno.test("nameOf() finds the name that people gave", () => {

@@ -63,7 +63,7 @@ Deno.test("I1 I2 I4 I5 I6 I7 I8 I9 I10 hold, whatever goes wrong", () => {
         }
       });
     }),
-    { numRuns: 150 },
+    { numRuns: 150, interruptAfterTimeLimit: 60_000 },
   );
 });
 

@@ -72,6 +72,13 @@ Deno.test("I2: run() starts nothing once no new work is admitted", async () => {
   assert(!ran);
 });
 
+Deno.test("I2: run() starts nothing once the work was told to stop, though the clock would let it", async () => {
+  const { term: live } = term();
+  live.end("superseded");
+  const error = await assertRejects(() => live.run(() => {}), TermOver);
+  assertEquals(error.reason, "superseded");
+});
+
 Deno.test("run() starts within the call, so that nothing comes between the check and the act", async () => {
   const { term: live } = term();
   let ran = false;

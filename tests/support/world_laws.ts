@@ -38,6 +38,8 @@ export class Laws {
   readonly #store: Store;
   /** Tokens by the order of their commits. */
   #highest = 0n;
+  /** Whether a hand has taken the token out of the Lease. */
+  #handsTook = false;
   readonly #owners = new Map<string, string>();
   terms = 0;
 
@@ -192,6 +194,9 @@ export class Laws {
 
   #committed(version: Version): void {
     const { record, before, kind } = version;
+    if (kind === "hand" && record!.token === undefined && before?.record?.token !== undefined) {
+      this.#handsTook = true;
+    }
     if (record === undefined || !["acquire", "renew", "release"].includes(kind)) return;
     const token = record.token!;
     const mark = record.lease.metadata.annotations![ANNOTATION.write]!;
@@ -201,7 +206,10 @@ export class Laws {
       if (kind !== "release") books.committed.push({ token, sent });
       const { identity } = election.settings;
       if (kind === "acquire") {
-        assert(BigInt(token) > this.#highest, `I4: token ${token} after ${this.#highest}`);
+        // Who has just come cannot know of a token that a hand has made too large, and then taken away.
+        const least = this.#handsTook ? BigInt(before!.rv) - 1n : this.#highest;
+        assert(BigInt(token) > least, `I4: token ${token} after ${least}`);
+        this.#handsTook = false;
         this.#highest = BigInt(token);
         this.#owners.set(token, identity);
       } else {
@@ -222,10 +230,16 @@ function receivedAt({ received }: Record, version: Version): number {
   return first === Infinity ? NaN : first;
 }
 
+function keepsRelease({ kind, record, before }: Version): boolean {
+  return kind === "hand" && record?.released !== undefined &&
+    before?.record?.released !== undefined;
+}
+
 /** How long this version has to be waited for, at the least. */
 function needMs(election: Election, version: Version): number {
   let at = version;
-  while (at.kind === "label" && at.before !== undefined) at = at.before;
+  // An edit that leaves the release mark valid leaves the release what it was, for all who go by the mark.
+  while (at.before !== undefined && (at.kind === "label" || keepsRelease(at))) at = at.before;
   if (at.kind === "release") return 0;
   const whole = election.settings.timing.leaseDurationMs;
   const foreign = !at.record!.ours && at.record!.holder !== "";

@@ -1,0 +1,159 @@
+/**
+ * Electors that believe old news, or do not notice that news has stopped.
+ *
+ * @module
+ */
+import type { Mutant } from "./mutant.ts";
+
+const TESTS = ["observing_test.ts"];
+const OBSERVING = "lib/election/observing.ts";
+const ELECTION = "lib/election.ts";
+
+export const OBSERVERS: readonly Mutant[] = [
+  {
+    name: "older-events-believed",
+    breaks: "H12",
+    file: OBSERVING,
+    from: "if (order < 0) return;",
+    to: "",
+    tests: ["leader_test.ts"],
+  },
+  {
+    name: "older-deletions-believed",
+    breaks: "H12",
+    file: OBSERVING,
+    from: "if (known !== undefined && compareTokens(seen, known.rv) < 0) return;\n",
+    to: "",
+    tests: TESTS,
+  },
+  {
+    name: "events-of-a-closed-watch-believed",
+    breaks: "I6",
+    file: ELECTION,
+    from: 'if (input.watch !== state.watch.number || state.watch.phase === "closed") return;\n' +
+      "      return whileSeeing",
+    to: "return whileSeeing",
+    tests: TESTS,
+  },
+  {
+    name: "going-back-in-time-unnoticed",
+    breaks: "H13",
+    file: OBSERVING,
+    from: "const back = compareTokens(record.rv, knownRv) < 0;",
+    to: 'const back = compareTokens(record.rv, "0") < 0;',
+    tests: ["candidate_test.ts"],
+  },
+  {
+    name: "overtaken-answer-taken-for-going-back",
+    breaks: "H12",
+    file: OBSERVING,
+    from: "learnAnswer(step, answer.record, reading.knownRv)",
+    to: 'learnAnswer(step, answer.record, state.known?.rv ?? "0")',
+    tests: TESTS,
+  },
+  {
+    name: "release-believed-after-a-restore",
+    breaks: "H13",
+    file: OBSERVING,
+    from: "state.known = { ...state.known!, free: false, pending: false };",
+    to: "",
+    tests: TESTS,
+  },
+  {
+    name: "watch-resumed-from-a-version-that-is-gone",
+    breaks: "I7",
+    file: OBSERVING,
+    from: 'if (end === "expired") watch.rv = watch.shown = undefined;',
+    to: "",
+    tests: ["candidate_test.ts"],
+  },
+  {
+    name: "silent-watch-trusted",
+    breaks: "I7",
+    file: OBSERVING,
+    from: "const silent = watch.heardAt + (answered ? WATCH_IDLE_MS : attemptTimeoutMs);",
+    to: "const silent = watch.heardAt + (answered ? Infinity : attemptTimeoutMs);",
+    tests: TESTS,
+  },
+  {
+    name: "unanswered-watch-trusted",
+    breaks: "I7",
+    file: OBSERVING,
+    from: "const silent = watch.heardAt + (answered ? WATCH_IDLE_MS : attemptTimeoutMs);",
+    to: "const silent = watch.heardAt + WATCH_IDLE_MS;",
+    tests: TESTS,
+  },
+  {
+    name: "lagging-watch-trusted",
+    breaks: "I7",
+    file: OBSERVING,
+    from: "return Math.min(silent, (watch.behindSince ?? Infinity) + attemptTimeoutMs);",
+    to: "return silent;",
+    tests: TESTS,
+  },
+  {
+    name: "no-probe-in-silence",
+    breaks: "I7",
+    file: OBSERVING,
+    from: "return Math.min(reads.at, poll, probe);",
+    to: "return Math.min(reads.at, poll);",
+    tests: TESTS,
+  },
+  {
+    name: "no-reads-while-streams-break",
+    breaks: "I7",
+    file: OBSERVING,
+    from: "return Math.min(reads.at, poll, probe);",
+    to: "return Math.min(reads.at, probe);",
+    tests: TESTS,
+  },
+  {
+    name: "failed-read-not-repeated",
+    breaks: "I7",
+    file: OBSERVING,
+    from: "if (reading.demanded) readBy(state, now.mono + retryDelayMs(step, reads.failures));",
+    to: "",
+    tests: TESTS,
+  },
+  {
+    name: "attempt-without-a-limit",
+    breaks: "I7",
+    file: ELECTION,
+    from: "if (exchange !== undefined && now.mono >= exchange.timeoutAt) {",
+    to: "if (exchange !== undefined && now.mono >= Infinity) {",
+    tests: ["leader_test.ts"],
+  },
+  {
+    name: "overtaken-absence-believed",
+    breaks: "H12",
+    file: OBSERVING,
+    from:
+      "if (state.known !== undefined && state.known.rv !== reading.knownRv) readBy(state, now.mono);",
+    to: "if (state.reads.at === -Infinity) readBy(state, now.mono);",
+    tests: ["regressions_test.ts"],
+  },
+  {
+    name: "version-that-comes-back-overlooked",
+    breaks: "I7",
+    file: OBSERVING,
+    from: "if (order === 0 && known!.record !== undefined) {",
+    to: "if (order === 0) {",
+    tests: ["regressions_test.ts"],
+  },
+  {
+    name: "release-behind-an-absence-believed",
+    breaks: "I6",
+    file: OBSERVING,
+    from: "    watch.shown = event.rv;\n    learnAbsent(step, event.rv);\n  }\n}",
+    to: "    learnAbsent(step, event.rv);\n  }\n}",
+    tests: ["regressions_test.ts"],
+  },
+  {
+    name: "breaking-watch-eats-the-budget",
+    breaks: "I9",
+    file: OBSERVING,
+    from: "const WATCH_SPARE = 1;",
+    to: "const WATCH_SPARE = 0;",
+    tests: ["regressions_test.ts"],
+  },
+];
