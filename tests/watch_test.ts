@@ -6,7 +6,7 @@ import { Elector } from "../lib/elector.ts";
 import type { ElectorOptions } from "../lib/elector_options.ts";
 import type { ApiServerOptions } from "../lib/testing/mod.ts";
 import { ApiServer, refusal } from "../lib/testing/mod.ts";
-import { pause, until } from "./support/players.ts";
+import { pause, until } from "./support/until.ts";
 
 /** A candidate that only leads, known to the server by its name. */
 class Candidate implements AsyncDisposable {

@@ -94,6 +94,7 @@ export class Lines implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#reader.cancel();
+    // Of a stream that broke, this rejects with why it did; whoever read it has been told.
+    await this.#reader.cancel().catch(() => {});
   }
 }
