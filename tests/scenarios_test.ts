@@ -4,15 +4,8 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Elector } from "../lib/elector.ts";
 import { ConfigError } from "../lib/errors.ts";
 import { ApiServer } from "../lib/testing/mod.ts";
-import {
-  type Act,
-  actUntilOver,
-  Hand,
-  pause,
-  Player,
-  staleActs,
-  until,
-} from "./support/players.ts";
+import { type Act, actUntilOver, Hand, Player, staleActs } from "./support/players.ts";
+import { pause, until } from "./support/until.ts";
 
 /** The server, and what goes with every scenario. */
 async function scenario(
@@ -182,6 +175,20 @@ Deno.test("scenario 8: isLeader is false the instant the fence passes, with no c
     assertEquals(term.remainingMs, 0);
     assertThrows(() => term.check());
     await until("a has noticed", () => term.signal.aborted);
+  }));
+
+Deno.test("scenario 8: work that the clock has stopped, before any callback could, is called anew", () =>
+  scenario(async (start) => {
+    const a = await start("a", {
+      work: async (term, player) => {
+        if (player.terms.length > 1) return await untilAborted(term.signal);
+        const end = performance.now() + term.remainingMs + 100;
+        while (performance.now() < end);
+        term.check();
+      },
+    });
+    await until("a leads again", () => a.terms.length === 2);
+    assertEquals(a.terms[0]!.reason, "expired");
   }));
 
 Deno.test("scenario 9: a cancelled leader holds the Lease until its work has ended", () =>

@@ -4,8 +4,7 @@
  *
  * @module
  */
-import { ControlPlane } from "../control_plane/control_plane.ts";
-import { Supervisor } from "../control_plane/supervisor.ts";
+import { type AuditPolicy, ControlPlane } from "../control_plane/control_plane.ts";
 import { TcpProxy } from "../support/tcp_proxy.ts";
 import { LeaseWatch } from "./lease_watch.ts";
 
@@ -43,11 +42,7 @@ export class Cluster implements AsyncDisposable {
 
   /** Starts one, with an audit log of the counted users. */
   static async start(): Promise<Cluster> {
-    const supervisor = Supervisor.start();
-    // The supervisor's folder is the working directory of the API server.
-    await Deno.writeTextFile(`${supervisor.dir}/audit.json`, JSON.stringify(auditPolicy()));
-    const flags = ["--audit-policy-file=audit.json", "--audit-log-path=audit.log"];
-    const plane = await ControlPlane.start({ flags }, supervisor);
+    const plane = await ControlPlane.start({ audit: auditPolicy() });
     try {
       return new Cluster(plane, await plane.serviceAccount(NAMESPACE, "candidate"));
     } catch (error) {
@@ -94,7 +89,7 @@ export class Cluster implements AsyncDisposable {
 
   /** When each request of a counted user reached the API server, Unix milliseconds. */
   async requestsOf(user: CountedUser): Promise<{ at: number; what: string }[]> {
-    const text = await Deno.readTextFile(`${this.dir}/audit.log`).catch(() => "");
+    const text = await Deno.readTextFile(this.#plane.auditLog).catch(() => "");
     const requests = [];
     for (const line of text.split("\n")) {
       if (!line.includes(`:${user}"`)) continue;
@@ -167,11 +162,9 @@ function collectionOf(): string {
   return `/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases`;
 }
 
-function auditPolicy(): unknown {
+function auditPolicy(): AuditPolicy {
   const users = COUNTED.map((name) => `system:serviceaccount:${NAMESPACE}:${name}`);
   return {
-    apiVersion: "audit.k8s.io/v1",
-    kind: "Policy",
     // One entry a request, also for a watch that goes on for long.
     omitStages: ["ResponseStarted", "ResponseComplete", "Panic"],
     rules: [{ level: "Metadata", users }, { level: "None" }],

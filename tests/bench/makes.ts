@@ -4,6 +4,7 @@
  * @module
  */
 import { findInPath } from "../control_plane/binaries.ts";
+import { startPermissions } from "../support/start_permissions.ts";
 import type { Program } from "./replica.ts";
 import type { MakeName } from "./report.ts";
 
@@ -88,14 +89,6 @@ async function registryFlags(path: string): Promise<string[]> {
   const args = ["run", "--quiet", "tools/registry.ts"];
   const { stdout } = await new Deno.Command(path, { args, cwd: ROOT, stdin: "null" }).output();
   return new TextDecoder().decode(stdout).split(/\s+/).filter((flag) => flag !== "");
-}
-
-/** The permissions of `deno task start`, so that what is measured is what runs. */
-async function startPermissions(): Promise<string[]> {
-  const { tasks } = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT))) as {
-    tasks: { start: { command: string } };
-  };
-  return tasks.start.command.match(/--allow-\S+/g) ?? [];
 }
 
 async function findRival(say: (line: string) => void): Promise<Make | undefined> {

@@ -19,6 +19,8 @@ const READY_LIMIT_MS = 120_000;
 /** Short: the state is thrown away with the folder. */
 const STOP_LIMIT_MS = 1_500;
 const START_ATTEMPTS = 3;
+/** Paths from the folder, in which the API server runs. */
+const AUDIT_FLAGS = ["--audit-policy-file=audit.json", "--audit-log-path=audit.log"];
 
 /** A user who shows a fixed bearer token. */
 export interface StaticToken {
@@ -35,6 +37,15 @@ export interface ControlPlaneOptions {
   readonly etcdFlags?: readonly string[];
   /** Users beside the administrator. */
   readonly tokens?: readonly StaticToken[];
+  /** What the API server notes of requests in {@linkcode ControlPlane.auditLog}. @default {nothing} */
+  readonly audit?: AuditPolicy;
+}
+
+/** An `audit.k8s.io/v1` Policy, in the words of Kubernetes. */
+export interface AuditPolicy {
+  readonly omitStages: readonly string[];
+  readonly omitManagedFields?: boolean;
+  readonly rules: readonly unknown[];
 }
 
 /** A service account that can be used. */
@@ -56,6 +67,8 @@ export class ControlPlane implements AsyncDisposable {
   readonly adminToken: string;
   /** Path of a kubeconfig of the same. */
   readonly kubeconfig: string;
+  /** Path of the API server's own log of requests, as lines of JSON; there once it has the first. */
+  readonly auditLog: string;
   /** Port of the API server on 127.0.0.1; stays the same over a restart. */
   readonly port: number;
   /** `https://127.0.0.1:<port>`. */
@@ -75,12 +88,14 @@ export class ControlPlane implements AsyncDisposable {
   ) {
     const ports = freePorts();
     const etcd = etcdCommand(programs.etcd, ports, options.etcdFlags ?? []);
-    const apiServer = apiServerCommand(programs.apiServer, ports, options.flags ?? []);
+    const flags = [...options.audit === undefined ? [] : AUDIT_FLAGS, ...options.flags ?? []];
+    const apiServer = apiServerCommand(programs.apiServer, ports, flags);
     this.#supervisor = supervisor;
     this.dir = supervisor.dir;
     this.ca = files.ca;
     this.adminToken = files.adminToken;
     this.kubeconfig = `${this.dir}/admin.kubeconfig`;
+    this.auditLog = `${this.dir}/audit.log`;
     this.port = ports.apiServer;
     this.url = `https://127.0.0.1:${this.port}`;
     this.etcd = new Program(supervisor, "etcd", etcd);
@@ -112,6 +127,7 @@ export class ControlPlane implements AsyncDisposable {
       const programs = await binaries();
       const ca = await writeCertificates(supervisor.dir);
       const adminToken = await writeTokens(supervisor.dir, options.tokens ?? []);
+      if (options.audit !== undefined) await writeAuditPolicy(supervisor.dir, options.audit);
       for (let attempt = 1;; attempt++) {
         const plane = new ControlPlane(supervisor, { ca, adminToken }, programs, options);
         if (await plane.#tryStart(attempt === START_ATTEMPTS)) return plane;
@@ -285,4 +301,10 @@ async function writeTokens(dir: string, tokens: readonly StaticToken[]): Promise
   );
   await Deno.writeTextFile(`${dir}/tokens.csv`, lines.join(""), { mode: 0o600 });
   return admin.token;
+}
+
+/** Writes what the API server is to note of requests. */
+async function writeAuditPolicy(dir: string, policy: AuditPolicy): Promise<void> {
+  const object = { apiVersion: "audit.k8s.io/v1", kind: "Policy", ...policy };
+  await Deno.writeTextFile(`${dir}/audit.json`, JSON.stringify(object));
 }

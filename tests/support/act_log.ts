@@ -66,15 +66,18 @@ export class ActLog implements Disposable {
   /**
    * Writes one act; when this returns, the kernel has it.
    *
+   * @param actor Who acts.
+   * @param check Called with everything ready, so that between it and the write lies nothing but the call of
+   * the kernel; what it throws is thrown on, and nothing is written. The times in the record are earlier.
    * @throws {RangeError} If the line would be longer than 4 KiB.
    * @throws {Error} If the kernel took part of it only (a full disk): the log proves nothing any more.
    */
-  act(actor: Actor): ActRecord {
+  act(actor: Actor, check: () => void = () => {}): ActRecord {
     const record: ActRecord = {
       pid: Deno.pid,
       identity: actor.identity,
       token: actor.token,
-      sequence: ++this.#sequence,
+      sequence: this.#sequence + 1,
       wallMs: Date.now(),
       monotonicMs: performance.timeOrigin + performance.now(),
       ...(actor.note !== undefined && { note: actor.note }),
@@ -85,7 +88,9 @@ export class ActLog implements Disposable {
         `Cannot write an act of ${line.length} bytes: at most ${MAX_LINE_BYTES}`,
       );
     }
-    // Synchronous, so that nothing happens between the caller's look at the clock and the write.
+    check();
+    this.#sequence++;
+    // Synchronous, so that nothing happens between the look at the clock and the write.
     const written = this.#file.writeSync(line);
     if (written !== line.length) {
       throw new Error(`Cannot write an act: ${written} of ${line.length} bytes taken`);

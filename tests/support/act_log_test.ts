@@ -83,6 +83,23 @@ Deno.test("a log gives back what was written, and refuses what it cannot vouch f
   }
 });
 
+Deno.test("an act that its check forbids is not written, and leaves no gap in the sequence", async () => {
+  const path = await Deno.makeTempFile();
+  try {
+    {
+      using log = openActLog(path);
+      const forbid = () => {
+        throw new Error("over");
+      };
+      assertThrows(() => log.act({ identity: "a", token: "1" }, forbid), Error, "over");
+      log.act({ identity: "a", token: "1" }, () => {});
+    }
+    assertEquals((await readActLog(path)).map(({ sequence }) => sequence), [1]);
+  } finally {
+    await Deno.remove(path);
+  }
+});
+
 Deno.test("processes that write at once neither lose nor tear a line", async () => {
   const dir = await Deno.makeTempDir();
   const writer = `${dir}/writer.ts`;

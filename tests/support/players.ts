@@ -7,6 +7,7 @@ import type { Lease, LeaseRecord } from "../../lib/lease.ts";
 import type { Term } from "../../lib/term.ts";
 import { compareTokens } from "../../lib/token.ts";
 import { TcpProxy } from "./tcp_proxy.ts";
+import { pause } from "./until.ts";
 
 /** Long enough for the slowest machine; nothing is measured by it. */
 const PATIENCE_MS = 60_000;
@@ -93,19 +94,6 @@ export class Player implements AsyncDisposable {
 export async function actUntilOver(term: Term, player: Player): Promise<void> {
   while (!term.signal.aborted) {
     player.act(term);
-    await pause(2);
-  }
-}
-
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-/** Waits until something holds. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + PATIENCE_MS;
-  while (!await holds()) {
-    if (performance.now() > end) throw new Error(`${what}: not within ${PATIENCE_MS / 1_000}s`);
     await pause(2);
   }
 }

@@ -109,6 +109,11 @@ export class TestProcess implements AsyncDisposable {
     return this.#child.pid;
   }
 
+  /** Whether it has ended, and all that it said has been heard. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   /** Everything it wrote to stdout, once it has ended and nothing it started holds stdout open. */
   get stdout(): Promise<string> {
     return this.#stdout;
