@@ -1,6 +1,7 @@
 /**
- * The programs of a control plane, kube-apiserver and etcd: from `KUBEBUILDER_ASSETS`, or built once with
- * Go from the versions in `go.mod` and kept in the user's cache folder.
+ * The programs of a control plane, kube-apiserver and etcd, and kubectl to use it: from
+ * `KUBEBUILDER_ASSETS`, or built once with Go from the versions in `go.mod` and kept in the user's cache
+ * folder.
  *
  * @module
  */
@@ -9,6 +10,7 @@
 const PACKAGES = {
   etcd: "go.etcd.io/etcd/server/v3",
   "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
+  kubectl: "k8s.io/kubernetes/cmd/kubectl",
 } as const;
 
 type Program = keyof typeof PACKAGES;
@@ -21,6 +23,7 @@ const TOOLS = ["sh", "openssl"];
 export interface Binaries {
   readonly etcd: string;
   readonly apiServer: string;
+  readonly kubectl: string;
 }
 
 /**
@@ -43,7 +46,9 @@ export async function missingBinaries(): Promise<string | undefined> {
   }
   if (await absentFrom(`${cache}/${await buildName()}`) === undefined) return undefined;
   if (await findInPath("go") !== undefined) return undefined;
-  return "Go is not installed to build kube-apiserver and etcd, and KUBEBUILDER_ASSETS does not name a folder that has them";
+  return `Go is not installed to build ${
+    PROGRAMS.join(", ")
+  }, and KUBEBUILDER_ASSETS does not name a folder that has them`;
 }
 
 /**
@@ -59,7 +64,11 @@ export async function binaries(
   const missing = await missingBinaries();
   if (missing !== undefined) throw new Error(`Cannot start a control plane: ${missing}`);
   const folder = Deno.env.get("KUBEBUILDER_ASSETS") || await built(say);
-  return { etcd: `${folder}/etcd`, apiServer: `${folder}/kube-apiserver` };
+  return {
+    etcd: `${folder}/etcd`,
+    apiServer: `${folder}/kube-apiserver`,
+    kubectl: `${folder}/kubectl`,
+  };
 }
 
 /** The folder of the built programs; builds what it lacks. */
@@ -101,7 +110,7 @@ async function build(program: Program, folder: string): Promise<void> {
   }
 }
 
-/** Without these the API server takes itself for v0.0.0 and leaves out what is newer. */
+/** Without these the programs take themselves for v0.0.0, and the API server leaves out what is newer. */
 async function versionFlags(): Promise<string> {
   const version = await pinned("k8s.io/kubernetes");
   const [major, minor] = version.slice(1).split(".");
