@@ -165,7 +165,8 @@ function takeIn(step: Step, input: Input): void {
       state.watch.wanted = true;
       return;
     case "stop":
-      assert(state.role.name === "observing" && !state.contending, "withdraw before stopping");
+      assert(["observing", "settling"].includes(state.role.name), "withdraw before stopping");
+      assert(!state.contending, "withdraw before stopping");
       state.watch.wanted = false;
       state.reads.at = Infinity;
       state.reading = state.exchange = undefined;

@@ -15,7 +15,7 @@ import {
   type HolderChange,
   type WaitOptions,
 } from "./elector_options.ts";
-import { ConfigError, ElectorBusy, TermOver } from "./errors.ts";
+import { ConfigError, ElectorBusy, TermOver, WorkUnfinished } from "./errors.ts";
 import type { Verb } from "./kubernetes/access.ts";
 import { Client } from "./kubernetes/client.ts";
 import { hostName } from "./kubernetes/config.ts";
@@ -31,6 +31,8 @@ import type { Token } from "./token.ts";
 interface Outcome<T> {
   readonly value?: T;
   readonly failure?: { readonly error: unknown };
+  /** Whether the term was over before it. */
+  readonly over: boolean;
 }
 
 /**
@@ -112,12 +114,14 @@ export class Elector implements AsyncDisposable {
    *
    * When `work` returns, the Lease is released and its value is returned. When it throws, the Lease is
    * released and the error is thrown on. When the term ends first, `work` should stop by `term.signal`;
-   * once it has, this contends again and calls it anew.
+   * once it has, this contends again and calls it anew. After `options.signal`, work that goes on is
+   * waited for until `drainMs` have passed and its term is over, but no longer.
    *
    * @param work Gets the term; all that it starts must have ended when its promise settles.
    * @param options `signal`: stop, drain, release, and return.
    * @returns What `work` returned; `undefined` if it was never called.
    * @throws {ElectorBusy} If this elector is contending already, or is closed.
+   * @throws {WorkUnfinished} If `work` has not stopped in time; nothing was released.
    *
    * @example
    * ```ts
@@ -143,11 +147,7 @@ export class Elector implements AsyncDisposable {
       for (;;) {
         const term = await this.#campaign(signal);
         if (term === undefined) return undefined;
-        const { value, failure } = await this.#attend(term, work, signal);
-        // The work may have looked at the clock, and stopped, before any timer could end the term.
-        this.#driver.step({ type: "timer" });
-        const over = term.reason !== undefined;
-        await this.#quiesce(term);
+        const { value, failure, over } = await this.#attend(term, work, signal);
         const failed = failure !== undefined && !(over && isStop(failure.error));
         if (over && !failed && !signal.aborted) {
           this.#driver.step({ type: "settled", term: term.number });
@@ -168,6 +168,7 @@ export class Elector implements AsyncDisposable {
    *
    * @param options `signal`: stop contending, and end the iteration.
    * @throws {ElectorBusy} If this elector is contending already, or is closed.
+   * @throws {WorkUnfinished} If what `term.run()` started has not stopped in time; nothing was released.
    */
   async *terms(options: WaitOptions = {}): AsyncGenerator<Term, void, void> {
     const signal = this.#claim(options.signal);
@@ -179,7 +180,7 @@ export class Elector implements AsyncDisposable {
           using _abort = this.#withdrawOn(signal);
           yield term;
         } finally {
-          await this.#quiesce(term);
+          await this.#attend(term, () => {}, signal);
           await this.#finish(term);
         }
       }
@@ -319,18 +320,37 @@ export class Elector implements AsyncDisposable {
     });
   }
 
-  /** Runs the work of a term to its end. */
+  /** Runs work, and all that the term runs beside it, to the end, or for as long as it may take. */
   async #attend<T>(
     term: LiveTerm,
     work: (term: Term) => T | Promise<T>,
     signal: AbortSignal,
   ): Promise<Outcome<T>> {
     using _abort = this.#withdrawOn(signal);
+    const settled = this.#settle(term, work);
+    const outcome = await Promise.race([settled, term.abandoned]);
+    if (outcome !== undefined) return outcome;
+    settled.then(() => this.#driver.step({ type: "settled", term: term.number }));
+    throw new WorkUnfinished(term.token);
+  }
+
+  async #settle<T>(
+    term: LiveTerm,
+    work: (term: Term) => T | Promise<T>,
+  ): Promise<Outcome<T>> {
+    let outcome: Pick<Outcome<T>, "value" | "failure">;
     try {
-      return { value: await work(term) };
+      outcome = { value: await work(term) };
     } catch (error) {
-      return { failure: { error } };
+      outcome = { failure: { error } };
     }
+    // The work may have looked at the clock, and stopped, before any timer could end the term.
+    this.#driver.step({ type: "timer" });
+    const over = term.reason !== undefined;
+    // Nothing more is admitted, and the rest is told to stop.
+    if (!over) this.#driver.step({ type: "withdraw" });
+    await term.idle();
+    return { ...outcome, over };
   }
 
   /** Withdraws when the signal aborts, at once if it has. */
@@ -339,12 +359,6 @@ export class Elector implements AsyncDisposable {
     if (signal.aborted) withdraw();
     signal.addEventListener("abort", withdraw, { once: true });
     return { [Symbol.dispose]: () => signal.removeEventListener("abort", withdraw) };
-  }
-
-  /** Admits nothing more, tells the rest to stop, and waits until it has. */
-  async #quiesce(term: LiveTerm): Promise<void> {
-    if (term.reason === undefined) this.#driver.step({ type: "withdraw" });
-    await term.idle();
   }
 
   /** The work of the term has ended and no other is wanted: release, as far as possible. */
@@ -384,7 +398,7 @@ export class Elector implements AsyncDisposable {
         return this.#released(tidings.token, tidings.done);
       case "withdrawn":
         this.#withdrawn = true;
-        return;
+        return term?.abandon();
       case "holder":
         return this.#logHolder();
       case "notice":

@@ -54,6 +54,25 @@ export class TermOver extends K8sensusError {
   }
 }
 
+/** Work was told to stop and did not: its term is over, its Lease is left to expire, it may still run. */
+export class WorkUnfinished extends K8sensusError {
+  /** Always `"WorkUnfinished"`. */
+  override readonly name = "WorkUnfinished";
+
+  /**
+   * Says whose work it is.
+   *
+   * @param token The fencing token of the term.
+   */
+  constructor(readonly token: string) {
+    super(
+      `Cannot wait any longer for the work of term ${token}: it was told to stop by term.signal and ` +
+        `has not ended; the Lease is not released, and whoever waits for it may lead when it expires; ` +
+        `end this process`,
+    );
+  }
+}
+
 /** The elector was closed, or is already contending. */
 export class ElectorBusy extends K8sensusError {
   /** Always `"ElectorBusy"`. */

@@ -60,6 +60,9 @@ export class LiveTerm implements Term {
   #reason?: LossReason;
   #running = 0;
   #idle?: PromiseWithResolvers<void>;
+  readonly #abandoned = Promise.withResolvers<undefined>();
+  /** Resolves when its work is not waited for any longer. */
+  readonly abandoned: Promise<undefined> = this.#abandoned.promise;
 
   /**
    * @param number Counts the terms of one elector.
@@ -110,6 +113,11 @@ export class LiveTerm implements Term {
       this.#idle = Promise.withResolvers();
       await this.#idle.promise;
     }
+  }
+
+  /** Its work is not waited for any longer, whether it has ended or not. */
+  abandon(): void {
+    this.#abandoned.resolve(undefined);
   }
 
   #over(): TermOver {

@@ -154,13 +154,13 @@ export function resign(step: Step, reason: LossReason): void {
 
 /** Ends the term for good. */
 function lose(step: Step, reason: LossReason): void {
+  resign(step, reason);
   const { state, effects } = step;
   const { role } = state;
-  if (role.name !== "leading" && role.name !== "draining") return;
+  if (role.name !== "draining") return;
   const { term } = role.tenure;
-  if (role.name === "leading") effects.push({ type: "endTerm", term, reason });
   effects.push({ type: "revokeTerm", term, reason });
-  state.role = { name: "settling", term };
+  state.role = { name: "settling", term, until: role.until };
   state.open = [];
   state.pace = { at: -Infinity, failures: 0 };
 }
@@ -217,9 +217,13 @@ function mayWrite(state: State, now: number): boolean {
   return role.name !== "draining" || now < role.until;
 }
 
-/** Renews or releases when it is time. */
+/** Renews or releases when it is time; stops waiting for work that does not stop. */
 export function leaderTick(step: Step): void {
-  const { state, now } = step;
+  const { state, now, effects } = step;
+  if (state.role.name === "settling" && now.mono >= settlingUntil(state)) {
+    state.role = { ...state.role, until: Infinity };
+    effects.push({ type: "withdrawn" });
+  }
   if (!mayWrite(state, now.mono) || now.mono < state.pace.at || !mayRequest(step)) return;
   const tenure = tenureOf(state)!;
   const wall = Math.trunc(now.wall * 1_000);
@@ -231,6 +235,11 @@ export function leaderTick(step: Step): void {
   const nextSecond = (Math.floor(tenure.renewMicros / 1e6) + 1) * 1e6;
   const claim = openAttempt(step, tenure.token, Math.max(wall, nextSecond));
   sendWrite(step, "renew", renewedLease(tenure.record, claim));
+}
+
+/** How long work is waited for whose term is over, monotonic: for ever by who wants to lead again. */
+function settlingUntil({ role, contending }: State): number {
+  return role.name === "settling" && !contending ? role.until : Infinity;
 }
 
 /** A renewal or release came to nothing, or to nobody knows what. */
@@ -264,7 +273,7 @@ function lookMs({ fenceMs, stopMs }: Settings["timing"]): number {
 /** When the leader next has something to do, monotonic. */
 export function leaderDeadline(settings: Settings, state: State, now: Instant): number {
   const tenure = tenureOf(state);
-  if (tenure === undefined) return Infinity;
+  if (tenure === undefined) return settlingUntil(state);
   const { timing } = settings;
   const { role } = state;
   const limit = role.name === "leading"

@@ -85,7 +85,7 @@ export type Effect =
     readonly token: Token;
     readonly done: boolean;
   }
-  /** Nobody here leads or contends any more. */
+  /** Nobody here leads or contends any more; work that has not ended by now is not waited for. */
   | { readonly type: "withdrawn" }
   /** The Lease names another holder now, or none (`""`). */
   | { readonly type: "holder"; readonly holder: string; readonly token?: Token }
@@ -206,8 +206,8 @@ export type Role =
   }
   /** No act can start any more; the release is being written. */
   | { readonly name: "releasing"; readonly tenure: Tenure }
-  /** The term is over, its work is not. */
-  | { readonly name: "settling"; readonly term: number };
+  /** The term is over, its work is not; who no longer contends waits for it until `until` (monotonic). */
+  | { readonly name: "settling"; readonly term: number; readonly until: number };
 
 /** The watch, as it is meant to be. */
 export interface Watch {
