@@ -54,6 +54,12 @@ export function etcdCommand(program: string, ports: Ports, flags: readonly strin
   ];
 }
 
+/**
+ * With this flag of kube-apiserver a Pod gets its service account mounted, as in any cluster; the account
+ * must exist.
+ */
+export const MOUNT_ACCOUNTS = "--enable-admission-plugins=ServiceAccount";
+
 /** kube-apiserver, with the files that `certificates.ts` and the control plane write. */
 export function apiServerCommand(
   program: string,
@@ -78,7 +84,7 @@ export function apiServerCommand(
     // It would write a loopback address into the `kubernetes` Endpoints, which the server refuses.
     "--endpoint-reconciler-type=none",
     // No controller makes the `default` accounts that this plugin wants before it lets a Pod in.
-    "--disable-admission-plugins=ServiceAccount",
+    ...flags.includes(MOUNT_ACCOUNTS) ? [] : ["--disable-admission-plugins=ServiceAccount"],
     ...flags,
   ];
 }

@@ -49,6 +49,8 @@ export class ServiceAccountMount {
     const old = this.#data;
     const time = new Date().toISOString().replace(/[-:T]/g, "_").slice(0, 19);
     this.#data = await Deno.makeTempDir({ dir: this.dir, prefix: `..${time}.` });
+    // As the kubelet does: the container may run as anybody.
+    await Deno.chmod(this.#data, 0o755);
     await Deno.writeTextFile(`${this.#data}/token`, this.#files.token);
     await Deno.writeTextFile(`${this.#data}/ca.crt`, this.#files.ca);
     await Deno.writeTextFile(`${this.#data}/namespace`, this.#files.namespace);
