@@ -202,8 +202,8 @@ export class TestProcess implements AsyncDisposable {
 
 let importFlagsAnswer: Promise<string[]> | undefined;
 
-/** The import-map flag where JSR does not answer, else nothing. Asked once. */
-async function importFlags(): Promise<string[]> {
+/** The import-map flag, with an absolute path, where JSR does not answer, else nothing. Asked once. */
+export async function importFlags(): Promise<string[]> {
   importFlagsAnswer ??= askImportFlags();
   return await importFlagsAnswer;
 }
