@@ -8,6 +8,7 @@
 export const ROWS = [
   "handover",
   "start",
+  "rollout",
   "kill",
   "cut",
   "intrusion",
@@ -39,7 +40,7 @@ export const HELP = `deno task bench [flags]
   --no-rival       without client-go
   --write          keep the figures in tests/bench/results.json
 
-Everything takes about 40 minutes. Figures on a busy machine mean little.`;
+Everything takes about 45 minutes. Figures on a busy machine mean little.`;
 
 /**
  * Reads the flags.

@@ -16,12 +16,14 @@ import { kill } from "./kill.ts";
 import { findMakes, rivalVersion } from "./makes.ts";
 import { killAll } from "./replica.ts";
 import { missed, resultsOf, type Row, rowText } from "./report.ts";
+import { rollout } from "./rollout.ts";
 import type { Bench } from "./trials.ts";
 
 /** What measures which rows; `idle` runs beside the others. */
 const MEASURES: Readonly<Record<Exclude<RowName, "idle">, (bench: Bench) => Promise<Row[]>>> = {
   handover,
   start,
+  rollout,
   kill,
   cut,
   intrusion,
