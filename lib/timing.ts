@@ -117,6 +117,8 @@ export function makeTiming(options: TimingOptions = {}): Timing {
   const drainMs = positive("drain", options.drainMs ?? 25_000, true);
   const fenceMs = leaseDurationMs - skew;
   const stopMs = fenceMs - grace;
+  below("clock skew", skew, "the lease duration", leaseDurationMs);
+  below("stop grace", grace, "the fence, lease duration − clock skew", fenceMs);
   const stopBudgetMs = leaseDurationMs / (1 + CLOCK_RATE_ERROR) - fenceMs / (1 - CLOCK_RATE_ERROR);
   if (stopBudgetMs < 0) {
     const least = leaseDurationMs * 2 * CLOCK_RATE_ERROR / (1 + CLOCK_RATE_ERROR);
@@ -151,6 +153,13 @@ export function makeTiming(options: TimingOptions = {}): Timing {
     drainMs,
     stopBudgetMs,
   };
+}
+
+function below(name: string, ms: number, what: string, limitMs: number): void {
+  if (ms < limitMs) return;
+  throw new ConfigError(
+    `Cannot use a ${name} of ${show(ms)}: it must be below ${show(limitMs)} (${what})`,
+  );
 }
 
 function positive(name: string, ms: number, orZero = false): number {

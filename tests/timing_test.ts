@@ -139,7 +139,8 @@ Deno.test("H18: what is refused is told: what was given, what is allowed, what t
     ],
     [{ attemptTimeoutMs: 2_667 }, "take 10.001s"],
     [{ stopGraceMs: 3_000 }, "work is told to stop 9s"],
-    [{ clockSkewMs: 20_000 }, "work is told to stop -7s"],
+    [{ clockSkewMs: 20_000 }, "a clock skew of 20s", "below 15s (the lease duration)"],
+    [{ stopGraceMs: 12_000 }, "a stop grace of 12s", "below 12s (the fence"],
   ];
   for (const [options, ...parts] of cases) {
     const message = refusal(options);

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { makeTiming } from "../timing.ts";
 import { type Flag, parseFlags, type ParseOptions } from "./args.ts";
 import * as values from "./values.ts";
 
@@ -200,7 +201,8 @@ export interface StartSettings {
 }
 
 /**
- * Reads the flags of `start`.
+ * Reads the flags of `start`, and makes sure that the durations go together before anything is asked of a
+ * cluster.
  *
  * @param args What followed the command.
  * @param options Where the environment comes from.
@@ -210,5 +212,7 @@ export function parseStart(
   args: readonly string[],
   options?: Pick<ParseOptions, "env">,
 ): StartSettings {
-  return parseFlags(START, args, options).settings;
+  const { settings } = parseFlags(START, args, options);
+  makeTiming(settings);
+  return settings;
 }
