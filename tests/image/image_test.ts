@@ -1,0 +1,156 @@
+// The image, as far as it can be had without a container runtime: the Dockerfile is carried out in folders, and
+// its exact command line runs in PID, mount and network namespaces, as another user, with nothing to write to.
+import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+import config from "../../deno.json" with { type: "json" };
+import { START } from "../../lib/cli/flags.ts";
+import { JsrServer, nowhere } from "../jsr/jsr_server.ts";
+import { importFlags, TestProcess } from "../support/processes.ts";
+import { buildImage, type Image, readStages } from "./build.ts";
+import { contextFiles, isSent } from "./context.ts";
+import { configOf } from "./dockerfile.ts";
+import { SCENARIOS } from "./inside.ts";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+
+Deno.test("the build context is at most 1 MB, and nothing in it is left unused", async () => {
+  const files = await contextFiles(ROOT);
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  assertLessOrEqual(bytes, 1_000_000);
+  const sources = (await readStages()).flatMap(({ steps }) =>
+    steps.filter(({ keyword, rest }) => keyword === "COPY" && !rest.startsWith("--from"))
+      .flatMap(({ rest }) => rest.split(/ +/).slice(0, -1))
+  );
+  for (const { path } of files) {
+    assert(sources.some((source) => `${path}/`.startsWith(`${source.replace(/\/$/, "")}/`)), path);
+  }
+});
+
+Deno.test("isSent() reads .dockerignore as Docker does", () => {
+  const patterns = ["# all but lib", "*", "!lib", "lib/**/*_old.ts", "!/tools/a.ts"];
+  const sent = ["lib/a.ts", "lib/b/c.ts", "tools/a.ts", "lib/b/old.ts"];
+  const kept = ["deno.json", ".git/config", "lib/b/c_old.ts", "tools/b.ts", "library.ts"];
+  for (const path of sent) assert(isSent(patterns, path), path);
+  for (const path of kept) assert(!isSent(patterns, path), path);
+});
+
+Deno.test("the image says what it is, and is made of one version of Deno", async () => {
+  const stages = await readStages();
+  const { labels, ports, stopSignal, user, entrypoint } = configOf(stages.at(-1)!);
+  const bases = stages.map(({ from }) => from);
+  assertEquals(bases, [`denoland/deno:${denoVersion}`, `denoland/deno:distroless-${denoVersion}`]);
+  assertEquals(labels["org.opencontainers.image.base.name"], `docker.io/${bases.at(-1)}`);
+  assertEquals(labels["org.opencontainers.image.version"], config.version);
+  assertEquals(labels["org.opencontainers.image.licenses"], config.license);
+  // The base image's own init and program come first.
+  assertEquals(entrypoint.slice(0, 4), ["/tini", "--", "/bin/deno", "run"]);
+  assert(entrypoint.includes("--cached-only") && entrypoint.includes("--no-prompt"));
+  assertEquals([ports, stopSignal], [["8080"], "SIGTERM"]);
+  assertEquals(START.listen.standard, ":8080");
+  assert(/^[1-9]\d*:[1-9]\d*$/.test(user), "numbers, so that runAsNonRoot can tell");
+});
+
+/** The version that CI installs. */
+const denoVersion = /^deno_version=(.+)$/m.exec(await Deno.readTextFile(`${ROOT}.ci/run`))![1];
+
+Deno.test("the image may read the variables that the service reads, and no others", async () => {
+  const { entrypoint } = configOf((await readStages()).at(-1)!);
+  const allowed = entrypoint.find((word) => word.startsWith("--allow-env="))!
+    .replace("--allow-env=", "").split(",");
+  const read = new Set(Object.values(START).map(({ variable }) => variable));
+  for await (const text of sources("lib/")) {
+    for (const [, name] of text.matchAll(/Deno\.env\.get\("(\w+)"\)/g)) read.add(name!);
+  }
+  const names = [...read].map((name) => name.replace(/^K8SENSUS_.*/, "K8SENSUS_*"));
+  assertEquals(new Set(allowed), new Set(names));
+});
+
+async function* sources(folder: string): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(`${ROOT}${folder}`)) {
+    if (isDirectory) yield* sources(`${folder}${name}/`);
+    else yield await Deno.readTextFile(`${ROOT}${folder}${name}`);
+  }
+}
+
+Deno.test("the build looks whether each package that is loaded late has come", async () => {
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["info", "--quiet", "--json", ...await importFlags(), "lib/cli/main.ts"],
+    cwd: ROOT,
+    stdin: "null",
+  }).output();
+  const { npmPackages } = JSON.parse(new TextDecoder().decode(stdout)) as {
+    npmPackages: Record<string, { name: string }>;
+  };
+  const checks = (await readStages())[0]!.steps.at(-1)!.rest;
+  for (const { name } of Object.values(npmPackages)) {
+    assert(checks.includes(`import "${name}"`), name);
+  }
+});
+
+const ignore = cannotRun();
+
+/** Whether the image cannot run here; says why. */
+function cannotRun(): boolean {
+  const reason = Deno.build.os !== "linux"
+    ? "namespaces are Linux's"
+    : Deno.uid() !== 0
+    ? "only root can make namespaces and change roots"
+    : undefined;
+  if (reason === undefined) return false;
+  if (Deno.env.get("CI") === "true") throw new Error(`CI=true forbids to skip tests: ${reason}`);
+  console.error(`SKIPPED: tests that run the image, because ${reason}.`);
+  return true;
+}
+
+const folders: string[] = [];
+let built: Promise<Image> | undefined;
+
+/** The image as this machine's registries give it, built when a test first needs it. */
+async function image(): Promise<Image> {
+  return await (built ??= newFolder().then((folder) => buildImage(folder)));
+}
+
+async function newFolder(): Promise<string> {
+  const folder = await Deno.makeTempDir({ prefix: "k8sensus-image-" });
+  folders.push(folder);
+  // A temporary folder is for its owner alone, and so is all below it.
+  await Deno.chmod(folder, 0o755);
+  return folder;
+}
+
+Deno.test.afterAll(async () => {
+  for (const folder of folders) await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test({
+  name: "image: with JSR it resolves names as deno.json does, without JSR by tools/npm",
+  ignore,
+  async fn() {
+    const configOfImage = async (JSR_URL: string) => {
+      const { root } = await buildImage(await newFolder(), { ...Deno.env.toObject(), JSR_URL });
+      return JSON.parse(await Deno.readTextFile(`${root}/app/deno.json`));
+    };
+    await using jsr = await JsrServer.start();
+    assertEquals(await configOfImage(jsr.url), config);
+    const { imports: _, ...rest } = config;
+    const importMap = "tools/npm/import_map.json";
+    assertEquals(await configOfImage(nowhere()), { ...rest, importMap });
+  },
+});
+
+for (const name of Object.keys(SCENARIOS)) {
+  Deno.test({
+    name: `image: ${name}`,
+    ignore,
+    async fn() {
+      const inside = [
+        ...["--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c"],
+        `ip link set lo up && exec "$@"`,
+        ...["sh", Deno.execPath(), "run", "--quiet", "--allow-all", ...await importFlags()],
+        ...["tests/image/inside.ts", name, JSON.stringify(await image())],
+      ];
+      await using process = TestProcess.command("unshare", { args: inside });
+      const { code } = await process.exit;
+      assertEquals(code, 0, process.lines.join("\n"));
+    },
+  });
+}
