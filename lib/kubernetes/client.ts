@@ -219,7 +219,7 @@ export class Client implements AsyncDisposable {
 
   #fetch(pool: Pool, secrets: Secrets, request: HttpRequest): Promise<Response> {
     const headers = new Headers({ accept: "application/json", "user-agent": "k8sensus" });
-    if (secrets.token !== undefined) headers.set("authorization", `Bearer ${secrets.token}`);
+    if (secrets.token !== undefined) headers.set("authorization", bearer(secrets.token));
     if (request.body !== undefined) headers.set("content-type", "application/json");
     return fetch(this.#config.server + request.path, {
       method: request.method,
@@ -235,6 +235,12 @@ export class Client implements AsyncDisposable {
     this.#pool?.retire();
     this.#pool = undefined;
   }
+}
+
+/** `Headers` would quote what it cannot take in its error, and so tell the token to the log. */
+function bearer(token: string): string {
+  if (/^[!-~]+$/.test(token)) return `Bearer ${token}`;
+  throw new RequestFailed("Cannot use the token: it is empty, or more than one word of ASCII");
 }
 
 function newPool(secrets: Secrets): Pool {

@@ -101,14 +101,30 @@ async function readYaml(path: string): Promise<Entry> {
   const text = await readText(path);
   let file: unknown;
   try {
-    // Only who has YAML pays for its parser; all JSON is YAML too.
-    file = text.trimStart().startsWith("{") ? JSON.parse(text) : (await import("yaml")).parse(text);
+    file = await parse(text);
   } catch (error) {
-    const line = error instanceof Error ? error.message.split("\n")[0] : String(error);
-    throw new ConfigError(`Cannot read ${path} as YAML: ${line}`);
+    // Its message may quote what stands there, which may be a token.
+    const at = (error as { linePos?: { line: number; col: number }[] }).linePos?.[0];
+    throw new ConfigError(
+      `Cannot read ${path} as YAML: ` +
+        (at === undefined ? "it is none" : `see line ${at.line}, column ${at.col}`),
+    );
   }
   if (typeof file === "object" && file !== null && !Array.isArray(file)) return file as Entry;
   throw new ConfigError(`Cannot use ${path} as a kubeconfig: it holds no fields`);
+}
+
+/** Only who has YAML pays for its parser; all JSON is YAML too, and the parser says where a mistake is. */
+async function parse(text: string): Promise<unknown> {
+  if (text.trimStart().startsWith("{")) {
+    try {
+      return JSON.parse(text);
+    } catch {
+      // Told below.
+    }
+  }
+  // Its warnings would go to stderr, with the lines that they are about.
+  return (await import("yaml")).parse(text, { logLevel: "error" });
 }
 
 async function readText(path: string): Promise<string> {
