@@ -36,7 +36,7 @@ STOPSIGNAL SIGTERM
 # widen what it may do. /kubeconfig is for a kubeconfig, where there is no service account.
 ENTRYPOINT ["/tini", "--", "/bin/deno", "run", "--quiet", "--cached-only", "--no-prompt", \
   "--ignore-env", "--allow-net", \
-  "--allow-env=K8SENSUS_*,POD_NAME,POD_UID,KUBERNETES_SERVICE_HOST,KUBERNETES_SERVICE_PORT,KUBECONFIG,HOME", \
+  "--allow-env=K8SENSUS_*,POD_NAME,POD_UID,KUBERNETES_SERVICE_HOST,KUBERNETES_SERVICE_PORT,KUBECONFIG", \
   "--allow-read=/var/run/secrets/kubernetes.io/serviceaccount,/kubeconfig", \
   "--allow-sys=hostname", \
   "/app/lib/cli/main.ts"]
