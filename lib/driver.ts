@@ -56,16 +56,6 @@ export class Driver {
     this.turnedAt = clock.now().mono;
   }
 
-  /** How many have entered and not left. */
-  get users(): number {
-    return this.#users;
-  }
-
-  /** Whether requests are still on their way, be it only to their end. */
-  get busy(): boolean {
-    return this.#busy > 0;
-  }
-
   /** Somebody wants the Lease watched. */
   enter(): void {
     if (this.#users++ === 0) this.step({ type: "start" });
@@ -109,6 +99,11 @@ export class Driver {
       if (this.#failure !== undefined) throw this.#failure.error;
       await this.#turn.promise;
     }
+  }
+
+  /** Waits until nobody is in here any more, and nothing is on its way; a defect does not cut it short. */
+  async gone(): Promise<void> {
+    while (this.#users > 0 || this.#busy > 0) await this.#turn.promise;
   }
 
   #stepOnce(input: Input): void {
@@ -174,7 +169,8 @@ export class Driver {
   /** Sets the one timer for the machine's next deadline. */
   #arm(): void {
     this.#cancelTimer();
-    if (this.#users === 0) return;
+    // The last one may have left in the middle of a step, and that may have sent something since.
+    if (this.#users === 0) return this.#abortAll();
     const now = this.#clock.now();
     const wait = Math.min(this.#election.deadline(now) - now.mono, LONGEST_TURN_MS);
     this.#cancelTimer = this.#clock.schedule(

@@ -227,7 +227,8 @@ export class Elector implements AsyncDisposable {
 
   /**
    * Gives the present term up: its work is told to stop, and the Lease is released when it has. This
-   * elector stands back for one retry period, then contends again.
+   * elector stands back for one retry period, then contends again. It waits for the work, so the work must
+   * not wait for it.
    *
    * @returns Whether the release was written; `false`, too, if this elector does not lead.
    */
@@ -250,10 +251,13 @@ export class Elector implements AsyncDisposable {
     });
   }
 
-  /** Ends everything: work is drained, the Lease released, and every socket and timer given back. */
+  /**
+   * Ends everything: work is drained, the Lease released, and every socket and timer given back. It waits
+   * for the work and for the readers of `terms()`, so neither may wait for it.
+   */
   async close(): Promise<void> {
     this.#life.abort();
-    await this.#driver.until(() => this.#driver.users === 0 && !this.#driver.busy);
+    await this.#driver.gone();
     if (this.#ownsClient) this.#client?.close();
   }
 

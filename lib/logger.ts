@@ -31,7 +31,8 @@ export const silent: Logger = { debug: nothing, info: nothing, warn: nothing, er
 export function shield(logger: Logger): Logger {
   const safely = (level: keyof Logger): Logger[keyof Logger] => (message, fields) => {
     try {
-      logger[level](message, fields);
+      const told: unknown = logger[level](message, fields);
+      if (told instanceof Promise) told.catch(nothing);
     } catch {
       // There is no place left to tell of it.
     }

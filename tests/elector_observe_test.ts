@@ -378,3 +378,19 @@ Deno.test("I10: after a defect the term is over, nothing is sent, and run() thro
     });
   }
 });
+
+Deno.test("I10: close() after a defect waits for what is on its way, and gives everything back", async () => {
+  const stage = new Stage();
+  stage.api.prompt = false;
+  const done = stage.elector.run(lead);
+  await stage.open();
+  (await stage.next()).fail(new TypeError("a defect"));
+  await assertRejects(() => settled("run()", done), TypeError);
+  let closed = false;
+  const closing = stage.elector.close().then(() => closed = true);
+  await turn();
+  assert(!closed, "the watch is still on its way to its end");
+  stage.watch.end("failed");
+  await settled("close()", closing);
+  stage.assertIdle();
+});

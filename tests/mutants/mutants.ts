@@ -36,6 +36,7 @@ export const TESTS: readonly string[] = [
   "elector_observe_test.ts",
   "elector_run_test.ts",
   "elector_setup_test.ts",
+  "unfinished_work_test.ts",
   "credentials_test.ts",
   "client_test.ts",
   "properties_test.ts",

@@ -110,19 +110,11 @@ export const SHELL: readonly Mutant[] = [
     tests: ["elector_run_test.ts"],
   },
   {
-    name: "settled-before-admitted-work-has-ended",
-    breaks: "I5",
-    file: ELECTOR,
-    from: "        await this.#quiesce(term);\n        const failed",
-    to: "        const failed",
-    tests: ["elector_run_test.ts"],
-  },
-  {
     name: "loop-over-terms-goes-on-while-work-runs",
     breaks: "I5",
     file: ELECTOR,
-    from: "          await this.#quiesce(term);\n          await",
-    to: "          await",
+    from: "          await this.#attend(term, () => {}, signal);\n",
+    to: "",
     tests: ["elector_run_test.ts"],
   },
   {
@@ -154,8 +146,8 @@ export const SHELL: readonly Mutant[] = [
     name: "timer-left-behind",
     breaks: "I10",
     file: DRIVER,
-    from: "    this.#cancelTimer();\n    if (this.#users === 0) return;",
-    to: "    if (this.#users === 0) return;",
+    from: "  #arm(): void {\n    this.#cancelTimer();",
+    to: "  #arm(): void {",
     tests: TESTS,
   },
   {
