@@ -47,9 +47,9 @@ export {
   type HttpRequest,
   type StreamTaker,
 } from "./lib/kubernetes/client.ts";
-export type { ClusterConfig, InClusterOptions } from "./lib/kubernetes/config.ts";
+export type { ClusterConfig, InClusterOptions, Route } from "./lib/kubernetes/config.ts";
 export { fromKubeconfig, type KubeconfigOptions } from "./lib/kubernetes/kubeconfig.ts";
-export type { Credentials, Secrets } from "./lib/kubernetes/credentials.ts";
+export type { Credentials, SecretReader, Secrets } from "./lib/kubernetes/credentials.ts";
 export type { Verb } from "./lib/kubernetes/access.ts";
 export type { LeaseApi } from "./lib/kubernetes/leases.ts";
 export type {

@@ -4,6 +4,8 @@ import { ConfigError, RequestFailed } from "../lib/errors.ts";
 import { Client } from "../lib/kubernetes/client.ts";
 import { atAddress, checkServer, inCluster, runsInCluster } from "../lib/kubernetes/config.ts";
 import { Credentials, type Secrets } from "../lib/kubernetes/credentials.ts";
+import { writeAuthority, writeCertificate } from "./control_plane/certificates.ts";
+import { withEnv } from "./support/env.ts";
 import { FakeClock } from "./support/fake_clock.ts";
 
 /** Secrets that say how often they were read. */
@@ -90,22 +92,6 @@ class Mount implements AsyncDisposable {
   }
 }
 
-/** Runs a test with other values in the environment; `undefined` takes one out. */
-async function withEnv(
-  values: Record<string, string | undefined>,
-  test: () => void | Promise<void>,
-): Promise<void> {
-  const before = Object.keys(values).map((name) => [name, Deno.env.get(name)] as const);
-  const set = (name: string, value: string | undefined) =>
-    value === undefined ? Deno.env.delete(name) : Deno.env.set(name, value);
-  try {
-    for (const [name, value] of Object.entries(values)) set(name, value);
-    await test();
-  } finally {
-    for (const [name, value] of before) set(name, value);
-  }
-}
-
 Deno.test("inCluster() reads the mounted service account, also after kubelet has swapped it", () =>
   withEnv({ KUBERNETES_SERVICE_HOST: "10.0.0.1", KUBERNETES_SERVICE_PORT: "6443" }, async () => {
     await using mount = await Mount.create("one");
@@ -143,6 +129,16 @@ Deno.test("inCluster() says what to do where there is no cluster", () =>
   withEnv({ KUBERNETES_SERVICE_HOST: undefined }, () => {
     assert(!runsInCluster());
     assertThrows(() => inCluster(), ConfigError, "give a client, or a kubeconfig");
+  }));
+
+Deno.test("inCluster() takes no empty token: it keeps the last one", () =>
+  withEnv({ KUBERNETES_SERVICE_HOST: "10.0.0.1" }, async () => {
+    await using mount = await Mount.create("one");
+    const { credentials } = inCluster({ directory: mount.directory });
+    await credentials.get();
+    await mount.swap("");
+    credentials.expire();
+    assertEquals((await credentials.get()).token, "one");
   }));
 
 Deno.test("a service account that is not there is an outage, not a crash", () =>
@@ -192,6 +188,75 @@ Deno.test("a failed connection has the secrets read again, for the authority may
   await assertRejects(asked, RequestFailed);
   await assertRejects(asked, RequestFailed);
   assertEquals(source.reads, 2);
+});
+
+Deno.test("certificate and key that do not fit together, as halfway through a rotation, are read again", async () => {
+  const dir = await Deno.makeTempDir({ prefix: "k8sensus-credentials-" });
+  await writeAuthority(dir, "ca");
+  const old = await writeCertificate(dir, "ca", "old", { subject: "/CN=me" });
+  const next = await writeCertificate(dir, "ca", "next", { subject: "/CN=me" });
+  await Deno.remove(dir, { recursive: true });
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    () => new Response("{}"),
+  );
+  const clock = new FakeClock();
+  const pairs = [{ cert: next.cert, key: old.key }, next];
+  const credentials = new Credentials(() => Promise.resolve(pairs.shift()!), clock);
+  const url = `http://127.0.0.1:${server.addr.port}`;
+  for (const kind of ["request", "stream"]) {
+    if (kind === "stream") {
+      pairs.push({ cert: next.cert, key: old.key }, next);
+      credentials.expire();
+    }
+    await using client = new Client({ server: url, credentials }, clock);
+    const asked = { method: "GET", path: "/", signal: AbortSignal.timeout(5_000) } as const;
+    const ask = (): Promise<unknown> =>
+      kind === "request"
+        ? client.request(asked)
+        : client.stream(asked, () => Promise.resolve(undefined));
+    await assertRejects(ask, RequestFailed, "Cannot use the certificates");
+    await ask();
+  }
+});
+
+Deno.test("whoever needs secrets while they are being read waits for the same reading, or gives up", async () => {
+  const gate = Promise.withResolvers<void>();
+  let reads = 0;
+  const credentials = new Credentials(async () => {
+    reads++;
+    await gate.promise;
+    return { token: "t" };
+  }, new FakeClock());
+  const stop = new AbortController();
+  const patient = [credentials.get(), credentials.get(AbortSignal.timeout(60_000))];
+  const hurried = credentials.get(stop.signal);
+  stop.abort(new Error("late"));
+  await assertRejects(() => hurried, Error, "late");
+  await assertRejects(() => credentials.get(stop.signal), Error, "late");
+  gate.resolve();
+  for (const waiting of patient) assertEquals(await waiting, { token: "t" });
+  assertEquals(reads, 1);
+});
+
+Deno.test("a reader is told of a refusal until it has been able to read", async () => {
+  const told: boolean[] = [];
+  const source = { broken: false };
+  const credentials = new Credentials((refused) => {
+    told.push(refused);
+    return source.broken ? Promise.reject(new Error("no")) : Promise.resolve({ token: "t" });
+  }, new FakeClock());
+  await credentials.get();
+  credentials.expire();
+  await credentials.get();
+  credentials.expire(true);
+  source.broken = true;
+  await credentials.get();
+  source.broken = false;
+  await credentials.get();
+  credentials.expire();
+  await credentials.get();
+  assertEquals(told, [false, false, true, true, false]);
 });
 
 Deno.test("checkServer() takes addresses of http and https, and says so of others", () => {

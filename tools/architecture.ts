@@ -70,7 +70,7 @@ const PRIVILEGES: readonly Privilege[] = [
     what: "Deno",
     code: /(?<![\w$#.])Deno\b/,
     files:
-      /^lib\/(clock\.ts|kubernetes\/(config|kubeconfig|credentials|client)\.ts|(guard|server|testing|cli)\/.*)$/,
+      /^lib\/(clock\.ts|kubernetes\/((config|kubeconfig|credentials|client|pool|relay)\.ts|kubeconfig\/.*)|(guard|server|testing|cli)\/.*)$/,
   },
 ];
 

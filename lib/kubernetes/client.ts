@@ -11,6 +11,7 @@ import { type Clock, systemClock } from "../clock.ts";
 import { MalformedAnswer, RequestFailed } from "../errors.ts";
 import { atAddress, type ClusterConfig, inCluster, type InClusterOptions } from "./config.ts";
 import type { Secrets } from "./credentials.ts";
+import { Pool, requestBase } from "./pool.ts";
 
 /** A Lease is about a kilobyte; nothing that is asked for here comes near this. */
 const LARGEST_ANSWER = 1 << 20;
@@ -47,46 +48,10 @@ export type StreamTaker<T> = (
   body: ReadableStream<Uint8Array<ArrayBuffer>>,
 ) => Promise<T>;
 
-/** A `Deno.HttpClient` that is closed when nobody uses it any more. */
-class Pool {
-  readonly http: Deno.HttpClient;
-  #users = 0;
-  #retired = false;
-
-  constructor(secrets: Secrets) {
-    const { ca, cert, key } = secrets;
-    this.http = Deno.createHttpClient({
-      http1: true,
-      http2: false,
-      ...(ca === undefined ? {} : { caCerts: [ca] }),
-      ...(cert === undefined || key === undefined ? {} : { cert, key }),
-    });
-  }
-
-  enter(): void {
-    this.#users++;
-  }
-
-  leave(): void {
-    this.#users--;
-    this.#close();
-  }
-
-  /** No new request will use it. */
-  retire(): void {
-    if (this.#retired) return;
-    this.#retired = true;
-    this.#close();
-  }
-
-  #close(): void {
-    if (this.#retired && this.#users === 0) this.http.close();
-  }
-}
-
 /** A client of one API server; any number of electors can share it. */
 export class Client implements AsyncDisposable {
   readonly #config: ClusterConfig;
+  readonly #base: string;
   readonly #clock: Clock;
   #pool?: Pool;
   #secrets?: Secrets;
@@ -100,6 +65,7 @@ export class Client implements AsyncDisposable {
    */
   constructor(config: ClusterConfig | string, clock: Clock = systemClock) {
     this.#config = typeof config === "string" ? atAddress(config) : config;
+    this.#base = requestBase(this.#config);
     this.#clock = clock;
   }
 
@@ -129,8 +95,8 @@ export class Client implements AsyncDisposable {
    * @throws {MalformedAnswer} If the answer is larger than 1 MiB.
    */
   async request(request: HttpRequest): Promise<HttpAnswer> {
-    const secrets = await this.#refresh();
-    const pool = this.#pool ??= newPool(secrets);
+    const secrets = await this.#refresh(request.signal);
+    const pool = this.#pool ??= this.#newPool(secrets);
     pool.enter();
     // At once, not when the fetch has noticed: the next request is sent in the same turn.
     const drop = () => {
@@ -141,7 +107,7 @@ export class Client implements AsyncDisposable {
       const response = await this.#fetch(pool, secrets, request);
       const text = await readAll(response);
       this.#usedAt = this.#clock.now().mono;
-      if (response.status === 401) this.#config.credentials.expire();
+      if (response.status === 401) this.#config.credentials.expire(true);
       return {
         status: response.status,
         json: parse(text),
@@ -153,7 +119,7 @@ export class Client implements AsyncDisposable {
       // been given another certificate, and the authority for it lies ready.
       if (this.#pool === pool) this.#discard();
       this.#config.credentials.expire();
-      throw wrap(request, error);
+      throw this.#wrap(request, error);
     } finally {
       request.signal.removeEventListener("abort", drop);
       pool.leave();
@@ -169,13 +135,13 @@ export class Client implements AsyncDisposable {
    * @throws {RequestFailed} If there is no answer, or it breaks off.
    */
   async stream<T>(request: HttpRequest, take: StreamTaker<T>): Promise<T> {
-    const secrets = await this.#refresh();
-    const pool = newPool(secrets);
+    const secrets = await this.#refresh(request.signal);
+    const pool = this.#newPool(secrets);
     pool.enter();
     pool.retire();
     try {
       const response = await this.#fetch(pool, secrets, request);
-      if (response.status === 401) this.#config.credentials.expire();
+      if (response.status === 401) this.#config.credentials.expire(true);
       const body = response.body ?? ReadableStream.from<Uint8Array<ArrayBuffer>>([]);
       try {
         return await take(response.status, body);
@@ -184,7 +150,7 @@ export class Client implements AsyncDisposable {
       }
     } catch (error) {
       this.#config.credentials.expire();
-      throw wrap(request, error);
+      throw this.#wrap(request, error);
     } finally {
       pool.leave();
     }
@@ -202,10 +168,10 @@ export class Client implements AsyncDisposable {
   }
 
   /** Reads the secrets, and drops the connections that were made with others or are likely dead. */
-  async #refresh(): Promise<Secrets> {
+  async #refresh(signal: AbortSignal): Promise<Secrets> {
     let secrets: Secrets;
     try {
-      secrets = await this.#config.credentials.get();
+      secrets = await this.#config.credentials.get(signal);
     } catch (error) {
       throw new RequestFailed(`Cannot read the credentials: ${messageOf(error)}`, { cause: error });
     }
@@ -221,7 +187,10 @@ export class Client implements AsyncDisposable {
     const headers = new Headers({ accept: "application/json", "user-agent": "k8sensus" });
     if (secrets.token !== undefined) headers.set("authorization", bearer(secrets.token));
     if (request.body !== undefined) headers.set("content-type", "application/json");
-    return fetch(this.#config.server + request.path, {
+    if (this.#config.tlsServerName !== undefined) {
+      headers.set("host", new URL(this.#config.server).host);
+    }
+    return fetch(this.#base + request.path, {
       method: request.method,
       headers,
       body: request.body === undefined ? undefined : JSON.stringify(request.body),
@@ -235,20 +204,26 @@ export class Client implements AsyncDisposable {
     this.#pool?.retire();
     this.#pool = undefined;
   }
-}
 
-/** `Headers` would quote what it cannot take in its error, and so tell the token to the log. */
-function bearer(token: string): string {
-  if (/^[!-~]+$/.test(token)) return `Bearer ${token}`;
-  throw new RequestFailed("Cannot use the token: it is empty, or more than one word of ASCII");
-}
+  #newPool(secrets: Secrets): Pool {
+    try {
+      return new Pool(this.#config, secrets, this.#clock.nonce());
+    } catch (error) {
+      // Files that are being rotated may not fit together yet: what cannot be used now is read again.
+      this.#config.credentials.expire();
+      throw new RequestFailed(`Cannot use the certificates: ${messageOf(error)}`, { cause: error });
+    }
+  }
 
-function newPool(secrets: Secrets): Pool {
-  try {
-    return new Pool(secrets);
-  } catch (error) {
-    // A file that is being rotated may be half there: what cannot be used now may be fine next time.
-    throw new RequestFailed(`Cannot use the certificates: ${messageOf(error)}`, { cause: error });
+  #wrap(request: HttpRequest, error: unknown): Error {
+    if (error instanceof MalformedAnswer || error instanceof RequestFailed) return error;
+    let message = `${request.method} brought no answer: ${messageOf(error)}`;
+    if (this.#config.skipsVerification && message.includes("certificate")) {
+      const host = new URL(this.#base).hostname.replace(/^\[|\]$/g, "");
+      message += `; to skip its verification (insecure-skip-tls-verify), start Deno with ` +
+        `--unsafely-ignore-certificate-errors=${host}`;
+    }
+    return new RequestFailed(message, { cause: error });
   }
 }
 
@@ -276,13 +251,6 @@ function parse(text: string): unknown {
 
 function readRetryAfter(header: string | null): number | undefined {
   return /^\d{1,9}$/.test(header ?? "") ? Number(header) * 1_000 : undefined;
-}
-
-function wrap(request: HttpRequest, error: unknown): Error {
-  if (error instanceof MalformedAnswer || error instanceof RequestFailed) return error;
-  return new RequestFailed(`${request.method} brought no answer: ${messageOf(error)}`, {
-    cause: error,
-  });
 }
 
 function messageOf(error: unknown): string {

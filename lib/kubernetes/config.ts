@@ -10,10 +10,26 @@ import { Credentials, type Secrets } from "./credentials.ts";
 /** Where kubelet mounts the service account. */
 const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-/** All that a client has to know. */
-export interface ClusterConfig {
+/** The way to an API server. */
+export interface Route {
   /** Base address without a slash at its end, for example `https://10.0.0.1:443`. */
   readonly server: string;
+  /** The name in the server's certificate, if it is not that of the address. */
+  readonly tlsServerName?: string;
+  /**
+   * A proxy for all requests: an address of `http:`, `https:` or `socks5:`, with user and password if it
+   * wants them. Without one, the proxies of the environment are used, but never for loopback.
+   */
+  readonly proxyUrl?: string;
+  /**
+   * Whether the server's certificate may be anybody's. Deno allows that only by a flag at its start; this
+   * makes errors name it.
+   */
+  readonly skipsVerification?: boolean;
+}
+
+/** All that a client has to know. */
+export interface ClusterConfig extends Route {
   /** Where Leases are looked for if nobody says otherwise. */
   readonly namespace?: string;
   /** What is shown to the server. */
@@ -52,10 +68,11 @@ export function inCluster(options: InClusterOptions = {}): ClusterConfig {
     );
   }
   const port = Deno.env.get("KUBERNETES_SERVICE_PORT") || "443";
-  const read = async (): Promise<Secrets> => ({
-    token: (await Deno.readTextFile(`${directory}/token`)).trim(),
-    ca: await Deno.readTextFile(`${directory}/ca.crt`),
-  });
+  const read = async (): Promise<Secrets> => {
+    const token = (await Deno.readTextFile(`${directory}/token`)).trim();
+    if (token === "") throw new ConfigError(`Cannot use ${directory}/token: it is empty`);
+    return { token, ca: await Deno.readTextFile(`${directory}/ca.crt`) };
+  };
   return {
     server: `https://${host.includes(":") ? `[${host}]` : host}:${port}`,
     namespace: readIfThere(`${directory}/namespace`)?.trim(),
@@ -93,6 +110,15 @@ export function checkServer(server: string): string {
     );
   }
   return server.replace(/\/+$/, "");
+}
+
+/**
+ * Whether a host is this machine.
+ *
+ * @param hostname As in a URL, so with brackets around an address of IPv6.
+ */
+export function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname);
 }
 
 /** The name of this machine: in a pod, the pod's. */

@@ -70,7 +70,7 @@ export const KUBERNETES: readonly Mutant[] = [
     breaks: "H19",
     file: CLIENT,
     from: "this.#usedAt = this.#clock.now().mono;\n" +
-      "      if (response.status === 401) this.#config.credentials.expire();",
+      "      if (response.status === 401) this.#config.credentials.expire(true);",
     to: "this.#usedAt = this.#clock.now().mono;",
     tests: ["credentials_test.ts"],
   },
@@ -78,7 +78,7 @@ export const KUBERNETES: readonly Mutant[] = [
     name: "credentials-not-read-again-on-401-to-a-watch",
     breaks: "H19",
     file: CLIENT,
-    from: "      if (response.status === 401) this.#config.credentials.expire();\n" +
+    from: "      if (response.status === 401) this.#config.credentials.expire(true);\n" +
       "      const body",
     to: "      const body",
     tests: ["credentials_test.ts"],
@@ -87,10 +87,9 @@ export const KUBERNETES: readonly Mutant[] = [
     name: "credentials-not-read-again-after-a-failure",
     breaks: "H19",
     file: CLIENT,
-    from:
-      "this.#config.credentials.expire();\n      throw wrap(request, error);\n    } finally {\n" +
-      "      request.signal",
-    to: "throw wrap(request, error);\n    } finally {\n      request.signal",
+    from: "this.#config.credentials.expire();\n      throw this.#wrap(request, error);\n" +
+      "    } finally {\n      request.signal",
+    to: "throw this.#wrap(request, error);\n    } finally {\n      request.signal",
     tests: ["credentials_test.ts"],
   },
   {
