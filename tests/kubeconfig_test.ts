@@ -1,44 +1,10 @@
 // What is taken of a kubeconfig, and what is refused by name.
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { ConfigError } from "../lib/errors.ts";
 import { fromKubeconfig } from "../lib/kubernetes/kubeconfig.ts";
+import { silent } from "../lib/logger.ts";
 import { FakeClock } from "./support/fake_clock.ts";
-
-/** Files in a folder of their own. */
-async function files(
-  contents: Record<string, string>,
-): Promise<AsyncDisposable & { path: (name: string) => string }> {
-  const folder = await Deno.makeTempDir({ prefix: "k8sensus-kubeconfig-" });
-  for (const [name, text] of Object.entries(contents)) {
-    await Deno.mkdir(`${folder}/${name}`.replace(/\/[^/]*$/, ""), { recursive: true });
-    await Deno.writeTextFile(`${folder}/${name}`, text);
-  }
-  return {
-    path: (name) => `${folder}/${name}`,
-    [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
-  };
-}
-
-interface Parts {
-  cluster?: Record<string, unknown>;
-  user?: Record<string, unknown> | null;
-  context?: Record<string, unknown>;
-  top?: Record<string, unknown>;
-}
-
-/** A kubeconfig with one of each, as JSON, which is YAML too. */
-function config(parts: Parts = {}): string {
-  const user = parts.user === null ? [] : [{ name: "u", user: parts.user ?? { token: "secret" } }];
-  return JSON.stringify({
-    apiVersion: "v1",
-    kind: "Config",
-    "current-context": "c",
-    clusters: [{ name: "k", cluster: parts.cluster ?? { server: "https://k:6443/" } }],
-    contexts: [{ name: "c", context: parts.context ?? { cluster: "k", user: "u" } }],
-    users: user,
-    ...parts.top,
-  });
-}
+import { config, files, type Parts } from "./support/kubeconfig_files.ts";
 
 const YAML = `
 apiVersion: v1
@@ -141,18 +107,69 @@ Deno.test("a kubeconfig that cannot be used is refused: the file, the field, wha
     ["a server that is no text", { cluster: { server: 7 } }, "server", "is not a text"],
     ["a namespace that is none", { context: { cluster: "k", user: "u", namespace: [] } }, "is not"],
     [
-      "exec",
-      { user: { exec: { command: "aws" } } },
-      'the field exec of user "u"',
-      "supported are token, tokenFile",
+      "a misspelt field",
+      { cluster: { server: "https://k", "certificate-autority": "ca.crt" } },
+      'the field certificate-autority of cluster "k"',
+      "supported are server, certificate-authority",
     ],
     [
-      "insecure",
-      { cluster: { server: "https://k", "insecure-skip-tls-verify": true } },
-      'the field insecure-skip-tls-verify of cluster "k"',
-      "supported are server",
+      "a misspelt field of a context",
+      { context: { cluster: "k", user: "u", namspace: "team" } },
+      'the field namspace of context "c"',
+      "supported are cluster, user, namespace",
     ],
-    ["a password", { user: { username: "a", password: "b" } }, "the field username"],
+    [
+      "insecure and an authority",
+      {
+        cluster: {
+          server: "https://k",
+          "insecure-skip-tls-verify": true,
+          "certificate-authority": "ca.crt",
+        },
+      },
+      'the field insecure-skip-tls-verify of cluster "k"',
+      "leave one of them out",
+    ],
+    [
+      "insecure, but no yes or no",
+      { cluster: { server: "https://k", "insecure-skip-tls-verify": "yes" } },
+      "neither true nor false",
+    ],
+    [
+      "a proxy that is none",
+      { cluster: { server: "https://k", "proxy-url": "ftp://proxy" } },
+      'the field proxy-url of cluster "k"',
+      "http://host:3128, https://host:3128 or socks5://host:1080",
+    ],
+    [
+      "a name behind socks5",
+      {
+        cluster: {
+          server: "https://k",
+          "proxy-url": "socks5://127.0.0.1:1080",
+          "tls-server-name": "kubernetes",
+        },
+      },
+      "the field tls-server-name",
+      "does not go together with a socks5 proxy-url",
+    ],
+    [
+      "an old provider",
+      { user: { "auth-provider": { name: "gcp" } } },
+      'the field auth-provider of user "u"',
+      "give exec",
+    ],
+    ["impersonation", { user: { as: "root" } }, 'the field as of user "u"', "bind the Role"],
+    ["impersonation of groups", { user: { "as-groups": ["admin"] } }, "the field as-groups"],
+    ["impersonation of a uid", { user: { "as-uid": "7" } }, "the field as-uid"],
+    ["another kind", { top: { kind: "Deployment" } }, 'its kind is "Deployment", not "Config"'],
+    ["an empty token file", { user: { tokenFile: "/dev/null" } }, "/dev/null", "it is empty"],
+    [
+      "a password",
+      { user: { username: "a", password: "b" } },
+      "the field username",
+      "a token, a client certificate or exec",
+    ],
     [
       "half a certificate",
       { user: { "client-certificate-data": btoa("x") } },
@@ -171,7 +188,9 @@ Deno.test("a kubeconfig that cannot be used is refused: the file, the field, wha
       await using at = await files({ "config": typeof text === "string" ? text : config(text) });
       const path = at.path("config");
       const { message } = await assertRejects(() => fromKubeconfig(path), ConfigError);
-      if (!name.includes("server")) assertStringIncludes(message, path.replace(/config$/, ""));
+      if (!/server|token file/.test(name)) {
+        assertStringIncludes(message, path.replace(/config$/, ""));
+      }
       for (const part of parts) assertStringIncludes(message, part);
       assertEquals(message.includes("\n"), false, message);
     });
@@ -180,4 +199,62 @@ Deno.test("a kubeconfig that cannot be used is refused: the file, the field, wha
 
 Deno.test("a kubeconfig that is not there is refused", async () => {
   await assertRejects(() => fromKubeconfig("/nowhere/config"), ConfigError, "/nowhere/config");
+});
+
+Deno.test("a kubeconfig: what other tools keep in it is passed over", async () => {
+  const extensions = [{ name: "minikube.sigs.k8s.io", extension: { version: "1" } }];
+  await using at = await files({
+    "config": config({
+      cluster: { server: "https://k:6443", extensions, "disable-compression": true },
+      context: { cluster: "k", user: "u", extensions },
+      user: { token: "t", extensions, username: "", exec: null },
+      top: { preferences: { colors: true }, extensions },
+    }),
+  });
+  const { credentials } = await fromKubeconfig(at.path("config"));
+  assertEquals((await credentials.get()).token, "t");
+});
+
+Deno.test("a kubeconfig: an address of IPv6", async () => {
+  await using at = await files({
+    "config": config({ cluster: { server: "https://[fd00::1]:6443" } }),
+  });
+  assertEquals((await fromKubeconfig(at.path("config"))).server, "https://[fd00::1]:6443");
+});
+
+Deno.test("a kubeconfig: the way to the server", async () => {
+  const cluster = {
+    server: "https://k:6443",
+    "tls-server-name": "kubernetes.default.svc",
+    "proxy-url": "http://user:word@proxy:3128",
+  };
+  await using at = await files({ "config": config({ cluster }) });
+  const { tlsServerName, proxyUrl, skipsVerification } = await fromKubeconfig(at.path("config"));
+  assertEquals([tlsServerName, proxyUrl, skipsVerification], [
+    "kubernetes.default.svc",
+    "http://user:word@proxy:3128",
+    false,
+  ]);
+});
+
+Deno.test("a kubeconfig: what is not safe is warned of, each time it is read", async () => {
+  const insecure = { server: "https://k", "insecure-skip-tls-verify": true };
+  const cases: [Parts, RegExp | undefined][] = [
+    [{}, undefined],
+    [{ cluster: insecure }, /^whoever answers at https:\/\/k is taken for the API server/],
+    [{ cluster: { server: "http://k" } }, /^the credentials of user "u" .* unencrypted/],
+    [{ cluster: { server: "http://k" }, user: {} }, undefined],
+    [{ cluster: { server: "http://127.0.0.1:8001" } }, undefined],
+    [{ cluster: { server: "http://[::1]:8001" } }, undefined],
+  ];
+  for (const [parts, expected] of cases) {
+    await using at = await files({ "config": config(parts) });
+    for (const _ of ["once", "twice"]) {
+      const warnings: string[] = [];
+      const logger = { ...silent, warn: (message: string) => void warnings.push(message) };
+      await fromKubeconfig(at.path("config"), { logger });
+      assertEquals(warnings.length, expected === undefined ? 0 : 1, warnings.join());
+      if (expected !== undefined) assertMatch(warnings[0]!, expected);
+    }
+  }
 });

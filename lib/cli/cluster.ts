@@ -6,10 +6,11 @@
 import { ConfigError } from "../errors.ts";
 import { Client } from "../kubernetes/client.ts";
 import { inCluster, runsInCluster } from "../kubernetes/config.ts";
+import type { Logger } from "../logger.ts";
 
 /** What the flags say of the cluster. */
 export interface ClusterSettings {
-  /** A kubeconfig file. */
+  /** A kubeconfig file, or several as in `KUBECONFIG`. */
   readonly kubeconfig?: string;
   /** A context in it. */
   readonly context?: string;
@@ -18,9 +19,11 @@ export interface ClusterSettings {
 /**
  * The API server to use: the kubeconfig that was asked for, else that of the pod, else `~/.kube/config`.
  *
+ * @param settings What the flags say.
+ * @param logger Told of what is not safe, and what credential plugins say.
  * @throws {ConfigError} If there is none, or it cannot be used.
  */
-export async function connect(settings: ClusterSettings): Promise<Client> {
+export async function connect(settings: ClusterSettings, logger: Logger): Promise<Client> {
   const { kubeconfig, context } = settings;
   if (kubeconfig === undefined && context === undefined && runsInCluster()) {
     return new Client(inCluster());
@@ -33,7 +36,7 @@ export async function connect(settings: ClusterSettings): Promise<Client> {
     );
   }
   const { fromKubeconfig } = await import("../kubernetes/kubeconfig.ts");
-  return new Client(await fromKubeconfig(path, { context }));
+  return new Client(await fromKubeconfig(path, { context, logger }));
 }
 
 function homeConfig(): string | undefined {

@@ -27,7 +27,7 @@ export async function run(args: string[]): Promise<number> {
   const logger = createLogger({ level: settings.logLevel, format: settings.logFormat });
   const stop = new AbortController();
   using _signals = onStopSignals(logger, stop);
-  await using client = await connect(settings);
+  await using client = await connect(settings, logger);
   await using elector = new Elector({
     ...settings,
     podUid: Deno.env.get("POD_UID"),
