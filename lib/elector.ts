@@ -15,13 +15,12 @@ import {
   type HolderChange,
   type WaitOptions,
 } from "./elector_options.ts";
-import { ConfigError, ElectorBusy, TermOver, WorkUnfinished } from "./errors.ts";
-import type { Verb } from "./kubernetes/access.ts";
+import { ConfigError, ElectorBusy, TermOver } from "./errors.ts";
 import { Client } from "./kubernetes/client.ts";
 import { hostName } from "./kubernetes/config.ts";
 import { Leases } from "./kubernetes/leases.ts";
 import { type LogFields, type Logger, shield, silent } from "./logger.ts";
-import { preflight } from "./preflight.ts";
+import { Preflight } from "./preflight.ts";
 import { holderOf, statusOf } from "./status.ts";
 import { LiveTerm, type Term } from "./term.ts";
 import { makeTiming } from "./timing.ts";
@@ -42,6 +41,8 @@ interface Outcome<T> {
 export class Elector implements AsyncDisposable {
   readonly #election: Election;
   readonly #driver: Driver;
+  /** None where the Lease itself is given. */
+  readonly #preflight?: Preflight;
   readonly #client?: Client;
   readonly #ownsClient: boolean;
   readonly #clock: Clock;
@@ -55,7 +56,6 @@ export class Elector implements AsyncDisposable {
   #term?: LiveTerm;
   /** The same, until its work is called. */
   #offer?: LiveTerm;
-  #missing: readonly Verb[] | null = null;
 
   /**
    * Checks the options; it makes no request.
@@ -85,8 +85,12 @@ export class Elector implements AsyncDisposable {
       trustUnheld: options.trustUnheld ?? false,
       foreignGraceMs: checkGrace(options.foreignGraceMs),
     });
-    if (leases !== undefined) this.#missing = [];
-    const api = leases ?? new Leases(this.#client!, namespace, leaseName, clock);
+    const onForbidden = () => this.#doubtPermissions();
+    const api = leases ?? new Leases(this.#client!, namespace, leaseName, { clock, onForbidden });
+    if (leases === undefined) {
+      const { client, logger } = { client: this.#client!, logger: this.#logger };
+      this.#preflight = new Preflight({ client, namespace, leaseName, timing, clock, logger });
+    }
     this.#driver = new Driver(this.#election, api, clock, (tidings) => this.#hear(tidings));
     if (timing.retryPeriodMs < 1_000) {
       this.#logger.warn(
@@ -246,7 +250,7 @@ export class Elector implements AsyncDisposable {
       name: this.#name,
       isLeader: this.isLeader,
       lastReleased: this.#term?.released ?? null,
-      missingVerbs: this.#missing,
+      missingVerbs: this.#preflight === undefined ? [] : this.#preflight.missing,
       turnedAt: this.#driver.turnedAt,
     });
   }
@@ -292,36 +296,48 @@ export class Elector implements AsyncDisposable {
 
   /** Contends until a term begins, or `signal` aborts. */
   async #campaign(signal: AbortSignal): Promise<LiveTerm | undefined> {
-    await this.#preflight(signal);
-    if (!signal.aborted && this.#withdrawn) {
-      this.#withdrawn = false;
-      this.#log("info", "candidate", `contending as ${this.#name}`);
-      this.#driver.step({ type: "contend" });
-    }
-    using _abort = this.#withdrawOn(signal);
     for (;;) {
+      if (this.#preflight?.passed === false) {
+        await this.#standDown();
+        await this.#preflight.pass(signal);
+      }
+      if (!signal.aborted && this.#withdrawn) {
+        this.#withdrawn = false;
+        this.#log("info", "candidate", `contending as ${this.#name}`);
+        this.#driver.step({ type: "contend" });
+      }
+      using _abort = this.#withdrawOn(signal);
       await this.#driver.until(() => this.#offer !== undefined || this.#withdrawn);
       const term = this.#offer;
-      this.#offer = undefined;
-      if (term === undefined) return undefined;
-      if (term.reason === undefined) return term;
-      this.#driver.step({ type: "settled", term: term.number });
+      if (term === undefined && signal.aborted) return undefined;
+      if (term !== undefined && term.reason === undefined) {
+        this.#offer = undefined;
+        return term;
+      }
+      this.#dropOffer();
     }
   }
 
-  async #preflight(signal: AbortSignal): Promise<void> {
-    if (this.#missing?.length === 0) return;
-    const { namespace, leaseName, timing } = this.#election.settings;
-    await preflight({
-      client: this.#client!,
-      namespace,
-      leaseName,
-      timeoutMs: timing.attemptTimeoutMs,
-      signal,
-      clock: this.#clock,
-      logger: this.#logger,
-      report: (missing) => this.#missing = missing,
-    });
+  /** Stops contending, and is sure that no term begins. */
+  async #standDown(): Promise<void> {
+    this.#driver.step({ type: "withdraw" });
+    this.#dropOffer();
+    await this.#driver.until(() => this.#withdrawn);
+  }
+
+  /** A term in which nobody works is over, or not wanted. */
+  #dropOffer(): void {
+    const term = this.#offer;
+    this.#offer = undefined;
+    if (term !== undefined) this.#driver.step({ type: "settled", term: term.number });
+  }
+
+  /** A candidate that may lack a permission does not contend; a leader goes on as long as it can. */
+  #doubtPermissions(): void {
+    this.#preflight?.doubt();
+    const { name } = this.#election.state.role;
+    const leads = name !== "observing" && name !== "acquiring";
+    if (this.#preflight?.passed === false && !leads) this.#driver.step({ type: "withdraw" });
   }
 
   /** Runs work, and all that the term runs beside it, to the end, or for as long as it may take. */

@@ -39,12 +39,21 @@ export interface LeaseApi {
   ): Promise<WatchEnd>;
 }
 
+/** Options of {@linkcode Leases}. */
+export interface LeasesOptions {
+  /** For the spread of watch lifetimes. */
+  readonly clock?: Clock;
+  /** Called when a request is refused with 403, which means a missing permission most of the time. */
+  readonly onForbidden?: () => void;
+}
+
 /** A Lease on a real API server, or on the embedded one. */
 export class Leases implements LeaseApi {
   readonly #client: Client;
   readonly #namespace: string;
   readonly #name: string;
   readonly #clock: Clock;
+  readonly #onForbidden: () => void;
   /** Servers before 1.32 may refuse to stream the present state. */
   #initialEvents = true;
 
@@ -52,13 +61,14 @@ export class Leases implements LeaseApi {
    * @param client How to get there.
    * @param namespace Of the Lease.
    * @param name Of the Lease.
-   * @param clock For the spread of watch lifetimes.
+   * @param options Time, and who is told of refusals.
    */
-  constructor(client: Client, namespace: string, name: string, clock: Clock = systemClock) {
+  constructor(client: Client, namespace: string, name: string, options: LeasesOptions = {}) {
     this.#client = client;
     this.#namespace = namespace;
     this.#name = name;
-    this.#clock = clock;
+    this.#clock = options.clock ?? systemClock;
+    this.#onForbidden = options.onForbidden ?? (() => {});
   }
 
   get #collection(): string {
@@ -141,7 +151,10 @@ export class Leases implements LeaseApi {
     const path = `${this.#collection}?${params}`;
     return this.#client.stream({ method: "GET", path, signal }, async (status, body) => {
       if (status !== 200) {
-        if (status === 403) return "forbidden";
+        if (status === 403) {
+          this.#onForbidden();
+          return "forbidden";
+        }
         if (status === 410) return "expired";
         return query.sendInitialEvents && (status === 400 || status === 422) ? "refused" : "failed";
       }
@@ -193,6 +206,7 @@ export class Leases implements LeaseApi {
 
   #classify(answer: HttpAnswer): Answer {
     const { status, json, retryAfterMs } = answer;
+    if (status === 403) this.#onForbidden();
     if (status === 200 || status === 201) return { kind: "lease", record: this.#own(json) };
     if (status === 409) return { kind: "conflict" };
     const about = readStatus(json);

@@ -7,6 +7,8 @@ import type { Mutant } from "./mutant.ts";
 
 const LEASES = "lib/kubernetes/leases.ts";
 const CLIENT = "lib/kubernetes/client.ts";
+const CREDENTIALS = "lib/kubernetes/credentials.ts";
+const PREFLIGHT = "lib/preflight.ts";
 
 export const KUBERNETES: readonly Mutant[] = [
   {
@@ -29,8 +31,8 @@ export const KUBERNETES: readonly Mutant[] = [
     name: "refused-watch-taken-for-an-outage",
     breaks: "H20",
     file: LEASES,
-    from: 'if (status === 403) return "forbidden";\n        if',
-    to: "if",
+    from: 'return "forbidden";\n        }',
+    to: 'return "failed";\n        }',
     tests: ["hostile_test.ts"],
   },
   {
@@ -107,5 +109,77 @@ export const KUBERNETES: readonly Mutant[] = [
     from: "if (changed || this.#clock.now().mono - this.#usedAt > WARM_MS) this.#discard();",
     to: "if (changed) this.#discard();",
     tests: ["client_test.ts"],
+  },
+  {
+    name: "certificate-that-does-not-fit-its-key-kept",
+    breaks: "H19",
+    file: CLIENT,
+    from: "this.#config.credentials.expire();\n      throw new RequestFailed(`Cannot use",
+    to: "throw new RequestFailed(`Cannot use",
+    tests: ["credentials_test.ts"],
+  },
+  {
+    name: "reader-not-told-of-a-refusal",
+    breaks: "H19",
+    file: CREDENTIALS,
+    from: "await this.#read(refused);",
+    to: "await this.#read(false);",
+    tests: ["credentials_test.ts"],
+  },
+  {
+    name: "secrets-read-by-everybody-at-once",
+    breaks: "I9",
+    file: CREDENTIALS,
+    from: "this.#reading ??= this.#renew()",
+    to: "this.#reading = this.#renew()",
+    tests: ["credentials_test.ts"],
+  },
+  {
+    name: "plugin-run-for-every-refusal",
+    breaks: "I9",
+    file: "lib/kubernetes/kubeconfig/plugin.ts",
+    from: "PAUSE_MS = 5_000;",
+    to: "PAUSE_MS = 0;",
+    tests: ["kubernetes/credential_plugin_test.ts"],
+  },
+  {
+    name: "plugin-not-run-after-a-refusal",
+    breaks: "H19",
+    file: "lib/kubernetes/kubeconfig/plugin.ts",
+    from: "!refused && now.wall < this.#renewAt",
+    to: "now.wall < this.#renewAt",
+    tests: ["kubernetes/credential_plugin_test.ts"],
+  },
+  {
+    name: "permissions-asked-for-at-one-pace",
+    breaks: "I9",
+    file: PREFLIGHT,
+    from: "      pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);\n",
+    to: "      pauseMs = Math.min(pauseMs, LONGEST_PAUSE_MS);\n",
+    tests: ["kubernetes/permissions_test.ts"],
+  },
+  {
+    name: "unfounded-doubts-looked-into-again-and-again",
+    breaks: "I9",
+    file: PREFLIGHT,
+    from: "- this.#clearedAt >= LONGEST_PAUSE_MS",
+    to: "- this.#clearedAt >= 0",
+    tests: ["kubernetes/permissions_test.ts"],
+  },
+  {
+    name: "contends-while-permissions-are-in-doubt",
+    breaks: "H20",
+    file: "lib/elector.ts",
+    from: "        await this.#standDown();\n",
+    to: "",
+    tests: ["kubernetes/permissions_test.ts"],
+  },
+  {
+    name: "leader-gives-up-at-the-first-refusal",
+    breaks: "H20",
+    file: "lib/elector.ts",
+    from: "this.#preflight?.passed === false && !leads",
+    to: "this.#preflight?.passed === false && leads !== undefined",
+    tests: ["kubernetes/permissions_test.ts"],
   },
 ];

@@ -42,5 +42,7 @@ export const TESTS: readonly string[] = [
   "properties_test.ts",
   "hostile_test.ts",
   "watch_test.ts",
+  "kubernetes/credential_plugin_test.ts",
+  "kubernetes/permissions_test.ts",
   "scenarios_test.ts",
 ];
