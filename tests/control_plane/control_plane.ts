@@ -6,7 +6,7 @@
 import { ApiClient } from "./api_client.ts";
 import type { Answer, RequestOptions } from "./api_client.ts";
 import { binaries, missingBinaries } from "./binaries.ts";
-import { writeCertificates } from "./certificates.ts";
+import { writeAuthority, writeCertificates, writeServerCertificate } from "./certificates.ts";
 import { apiServerCommand, etcdCommand, freePorts } from "./commands.ts";
 import { kubeconfigText } from "./kubeconfig.ts";
 import { ServiceAccountMount } from "./mount.ts";
@@ -61,8 +61,6 @@ export interface ServiceAccount {
 export class ControlPlane implements AsyncDisposable {
   /** Folder with logs, keys and state; removed at the end. */
   readonly dir: string;
-  /** Certificate of the authority that signed the API server's, PEM. */
-  readonly ca: string;
   /** Bearer token of a member of `system:masters`. */
   readonly adminToken: string;
   /** Path of a kubeconfig of the same. */
@@ -78,7 +76,8 @@ export class ControlPlane implements AsyncDisposable {
   /** To freeze, resume, terminate or kill it. */
   readonly etcd: Program;
   readonly #supervisor: Supervisor;
-  readonly #api: ApiClient;
+  #ca: string;
+  #api: ApiClient;
 
   private constructor(
     supervisor: Supervisor,
@@ -92,7 +91,7 @@ export class ControlPlane implements AsyncDisposable {
     const apiServer = apiServerCommand(programs.apiServer, ports, flags);
     this.#supervisor = supervisor;
     this.dir = supervisor.dir;
-    this.ca = files.ca;
+    this.#ca = files.ca;
     this.adminToken = files.adminToken;
     this.kubeconfig = `${this.dir}/admin.kubeconfig`;
     this.auditLog = `${this.dir}/audit.log`;
@@ -100,7 +99,12 @@ export class ControlPlane implements AsyncDisposable {
     this.url = `https://127.0.0.1:${this.port}`;
     this.etcd = new Program(supervisor, "etcd", etcd);
     this.apiServer = new Program(supervisor, "apiserver", apiServer);
-    this.#api = new ApiClient(this.url, this.ca, this.adminToken);
+    this.#api = new ApiClient(this.url, this.#ca, this.adminToken);
+  }
+
+  /** Certificate of the authority that signed the API server's, PEM. */
+  get ca(): string {
+    return this.#ca;
   }
 
   /**
@@ -203,6 +207,19 @@ export class ControlPlane implements AsyncDisposable {
     await this.apiServer.terminate(STOP_LIMIT_MS);
     await this.apiServer.start();
     await this.ready();
+  }
+
+  /** Makes another authority of this name; gives its certificate, PEM. Nothing is signed by it yet. */
+  async newAuthority(name: string): Promise<string> {
+    return await writeAuthority(this.dir, name);
+  }
+
+  /** Restarts kube-apiserver with a certificate of another authority, which {@linkcode newAuthority} made. */
+  async changeAuthority(name: string): Promise<void> {
+    await writeServerCertificate(this.dir, name);
+    this.#ca = await Deno.readTextFile(`${this.dir}/${name}.crt`);
+    this.#api = new ApiClient(this.url, this.#ca, this.adminToken);
+    await this.restart();
   }
 
   /**
