@@ -8,6 +8,7 @@ import { ApiServer } from "../../lib/testing/mod.ts";
 import { writeAuthority, writeCertificate } from "../control_plane/certificates.ts";
 import { withEnv } from "../support/env.ts";
 import { ForwardProxy } from "../support/forward_proxy.ts";
+import { config as kubeconfig, files } from "../support/kubeconfig_files.ts";
 import { TestProcess } from "../support/processes.ts";
 
 /** Nobody listens there. */
@@ -267,49 +268,32 @@ Deno.test("insecure-skip-tls-verify: without the flag of Deno nothing is shown, 
     );
   }));
 
-Deno.test("insecure-skip-tls-verify: with the flag of Deno it works, also for a name", async () => {
-  await using server = new Server(loopback);
-  const script = `data:application/typescript,${
-    encodeURIComponent(`
-    import { Client } from "${new URL("../../lib/kubernetes/client.ts", import.meta.url)}";
-    import { fromKubeconfig } from "${new URL(
-      "../../lib/kubernetes/kubeconfig.ts",
-      import.meta.url,
-    )}";
-    for (const path of Deno.args) {
-      await using client = new Client(await fromKubeconfig(path));
-      const signal = AbortSignal.timeout(20_000);
-      console.log((await client.request({ method: "GET", path: "/x", signal })).status);
-    }
-  `)
-  }`;
-  const dir = await Deno.makeTempDir({ prefix: "k8sensus-insecure-" });
-  try {
-    const paths = [];
-    for (const name of [undefined, "no.such.name"]) {
-      const path = `${dir}/${name ?? "plain"}`;
-      const cluster = {
-        server: `https://127.0.0.1:${server.port}`,
-        "insecure-skip-tls-verify": true,
-        "tls-server-name": name,
-      };
-      const context = { cluster: "k" };
-      await Deno.writeTextFile(
-        path,
-        JSON.stringify({
-          "current-context": "c",
-          contexts: [{ name: "c", context }],
-          clusters: [{ name: "k", cluster }],
-        }),
-      );
-      paths.push(path);
-    }
-    await using process = await TestProcess.deno(script, {
-      flags: ["--allow-all", "--unsafely-ignore-certificate-errors=127.0.0.1,no.such.name"],
-      args: paths,
+Deno.test("insecure-skip-tls-verify: the service warns at each start, names the flag, and leads with it", async () => {
+  await using server = new ApiServer({ tls: elsewhere });
+  const named = { "tls-server-name": "no.such.name" };
+  const cluster = { server: server.url, "insecure-skip-tls-verify": true };
+  await using at = await files({
+    "plain": kubeconfig({ cluster, user: {} }),
+    "named": kubeconfig({ cluster: { ...cluster, ...named }, user: {} }),
+  });
+  const start = (name: string, ...flags: string[]) =>
+    TestProcess.deno("lib/cli/main.ts", {
+      flags: ["--allow-all", ...flags],
+      args: [
+        ...["start", "--kubeconfig", at.path(name), `--lease-name=${name}`, "--trust-unheld"],
+        ...["--listen=off", "--log-format=json"],
+      ],
+      // What companies have in their environment is no way to loopback.
+      env: { HTTPS_PROXY: NOWHERE, NO_PROXY: "" },
     });
-    assertEquals(await process.stdout, "200\n200\n", process.lines.join("\n"));
-  } finally {
-    await Deno.remove(dir, { recursive: true });
+  for (const [name, host] of [["plain", "127.0.0.1"], ["named", "no.such.name"]] as const) {
+    const flag = `--unsafely-ignore-certificate-errors=${host}`;
+    await using refused = await start(name);
+    assertMatch(String((await refused.event("insecure")).msg), /^whoever answers at https:/);
+    const { msg } = await refused.event("preflight");
+    assertMatch(String(msg), new RegExp(`invalid peer certificate.*start Deno with ${flag}$`));
+    await using leader = await start(name, flag);
+    await leader.event("insecure");
+    await leader.event("elected");
   }
 });
