@@ -227,6 +227,12 @@ export class Client implements AsyncDisposable {
   }
 }
 
+/** `Headers` would quote what it cannot take in its error, and so tell the token to the log. */
+function bearer(token: string): string {
+  if (/^[!-~]+$/.test(token)) return `Bearer ${token}`;
+  throw new RequestFailed("Cannot use the token: it is empty, or more than one word of ASCII");
+}
+
 async function readAll(response: Response): Promise<string> {
   if (response.body === null) return "";
   const decoder = new TextDecoder();

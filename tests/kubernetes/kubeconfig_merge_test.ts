@@ -109,7 +109,7 @@ Deno.test("several kubeconfigs: what is wrong is told with the files that were r
   const cases: [all: string, ...parts: string[]][] = [
     [paths(at, "one", "two"), `in ${at.path("one")}, ${at.path("two")}: it has "a", "b"`],
     [paths(at, "gone", "lost"), `none of ${at.path("gone")}, ${at.path("lost")} exists`],
-    [paths(at, "one", "bad"), `Cannot read ${at.path("bad")} as YAML`],
+    [paths(at, "one", "bad"), `Cannot read ${at.path("bad")} as YAML: see line 1, column 5`],
     [paths(at, "empty", "gone"), `Cannot use ${at.path("empty")} as a kubeconfig`],
     [paths(at, "two", "empty"), `Cannot choose a context in ${at.path("two")}: there is no`],
     [":", "Cannot read a kubeconfig"],

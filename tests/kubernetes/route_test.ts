@@ -26,6 +26,9 @@ const NO_PROXIES = Object.fromEntries(
   [...PROXIES, "NO_PROXY", "no_proxy"].map((name) => [name, undefined]),
 );
 
+/** The same for a process, which inherits what it is not given. */
+const NOT_PROXIED = Object.fromEntries(Object.keys(NO_PROXIES).map((name) => [name, ""]));
+
 /** An authority, and certificates for a server of this name. */
 async function certified(names: string) {
   const dir = await Deno.makeTempDir({ prefix: "k8sensus-route-" });
@@ -235,6 +238,22 @@ Deno.test("a proxy of the environment is not used for loopback", async (t) => {
         assertEquals(Deno.env.get("NO_PROXY"), undefined, "as it was");
       }));
   }
+});
+
+Deno.test("who may not change the environment is not asked for it", async () => {
+  await using server = new Server();
+  const client = new URL("../../lib/kubernetes/client.ts", import.meta.url);
+  const script = `
+    import { Client } from "${client}";
+    await using client = new Client("http://127.0.0.1:${server.port}");
+    const signal = AbortSignal.timeout(20_000);
+    console.log((await client.request({ method: "GET", path: "/x", signal })).status);
+  `;
+  await using process = await TestProcess.deno(
+    `data:application/typescript,${encodeURIComponent(script)}`,
+    { flags: ["--allow-net"], env: NOT_PROXIED },
+  );
+  assertEquals(await process.stdout, "200\n", process.lines.join("\n"));
 });
 
 Deno.test("a proxy of the environment is used for all other servers, but not for those in NO_PROXY", () =>

@@ -101,11 +101,12 @@ async function readFields(path: string): Promise<Fields | undefined> {
   const text = await readText(path);
   let file: unknown;
   try {
-    // Only who has YAML pays for its parser; all JSON is YAML too.
-    file = text.trimStart().startsWith("{") ? JSON.parse(text) : (await import("yaml")).parse(text);
+    file = await parse(text);
   } catch (error) {
-    const line = error instanceof Error ? error.message.split("\n")[0] : String(error);
-    throw new ConfigError(`Cannot read ${path} as YAML: ${line}`);
+    // Its message may quote what stands there, which may be a token.
+    const at = (error as { linePos?: { line: number; col: number }[] }).linePos?.[0];
+    const where = at === undefined ? "it is none" : `see line ${at.line}, column ${at.col}`;
+    throw new ConfigError(`Cannot read ${path} as YAML: ${where}`);
   }
   if (file === null) return undefined;
   if (!isFields(file)) {
@@ -117,4 +118,17 @@ async function readFields(path: string): Promise<Fields | undefined> {
     );
   }
   return file;
+}
+
+/** Only who has YAML pays for its parser; all JSON is YAML too, and the parser says where a mistake is. */
+async function parse(text: string): Promise<unknown> {
+  if (text.trimStart().startsWith("{")) {
+    try {
+      return JSON.parse(text);
+    } catch {
+      // Told below.
+    }
+  }
+  // Its warnings would go to stderr, with the lines that they are about.
+  return (await import("yaml")).parse(text, { logLevel: "error" });
 }
