@@ -15,11 +15,12 @@ import {
   type HolderChange,
   type WaitOptions,
 } from "./elector_options.ts";
-import { ConfigError, ElectorBusy, TermOver } from "./errors.ts";
+import { ConfigError, ElectorBusy, TermOver, WorkUnfinished } from "./errors.ts";
 import { Client } from "./kubernetes/client.ts";
 import { hostName } from "./kubernetes/config.ts";
 import { Leases } from "./kubernetes/leases.ts";
-import { type LogFields, type Logger, shield, silent } from "./logger.ts";
+import { lineOf, type LogLine } from "./log_lines.ts";
+import { type Logger, shield, silent } from "./logger.ts";
 import { Preflight } from "./preflight.ts";
 import { holderOf, statusOf } from "./status.ts";
 import { LiveTerm, type Term } from "./term.ts";
@@ -303,7 +304,8 @@ export class Elector implements AsyncDisposable {
       }
       if (!signal.aborted && this.#withdrawn) {
         this.#withdrawn = false;
-        this.#log("info", "candidate", `contending as ${this.#name}`);
+        const message = `contending as ${this.#name}`;
+        this.#log({ level: "info", event: "candidate", message });
         this.#driver.step({ type: "contend" });
       }
       using _abort = this.#withdrawOn(signal);
@@ -390,39 +392,29 @@ export class Elector implements AsyncDisposable {
 
   /** What the election has to tell. What has to stop is stopped before a word is said of it. */
   #hear(tidings: Tidings): void {
-    const term = this.#term;
+    this.#take(tidings, this.#term);
+    const line = lineOf(tidings, this.#term?.token, holderOf(this.#election));
+    if (line !== undefined) this.#log(line);
+  }
+
+  #take(tidings: Tidings, term: LiveTerm | undefined): void {
     switch (tidings.type) {
       case "startTerm":
         this.#offer = this.#term = this.#newTerm(tidings.term, tidings.token);
-        return this.#log("info", "elected", "elected", { token: tidings.token });
+        return;
       case "endTerm":
-        term?.end(tidings.reason);
-        return this.#log("info", "lost", `told the work to stop: ${tidings.reason}`, {
-          token: term?.token,
-          reason: tidings.reason,
-        });
-      case "revokeTerm":
-        if (term !== undefined) term.released = false;
-        return this.#log(
-          "warn",
-          "revoked",
-          `the term is over (${tidings.reason}): nothing is released`,
-          {
-            token: term?.token,
-            reason: tidings.reason,
-          },
-        );
+        return term?.end(tidings.reason);
       case "failed":
         return term?.end("expired");
+      case "revokeTerm":
+        if (term !== undefined) term.released = false;
+        return;
       case "released":
-        return this.#released(tidings.token, tidings.done);
+        if (term?.token === tidings.token) term.released = tidings.done;
+        return;
       case "withdrawn":
         this.#withdrawn = true;
         return term?.abandon();
-      case "holder":
-        return this.#logHolder();
-      case "notice":
-        return this.#log(tidings.notice.level, tidings.notice.event, tidings.notice.message);
     }
   }
 
@@ -433,26 +425,7 @@ export class Elector implements AsyncDisposable {
     });
   }
 
-  #released(token: Token, done: boolean): void {
-    if (this.#term?.token === token) this.#term.released = done;
-    if (done) return this.#log("info", "released", "released the Lease", { token });
-    this.#log("warn", "unreleased", "the Lease could not be released: it expires by itself", {
-      token,
-    });
-  }
-
-  #logHolder(): void {
-    const { leader, identity, token, isSelf } = holderOf(this.#election);
-    if (isSelf) return;
-    const message = leader === null ? "nobody holds the Lease" : `the leader is ${leader}`;
-    this.#log("info", "new-leader", message, {
-      leader: leader ?? undefined,
-      holder: identity ?? undefined,
-      token: token ?? undefined,
-    });
-  }
-
-  #log(level: keyof Logger, event: string, message: string, fields: LogFields = {}): void {
+  #log({ level, event, message, fields }: LogLine): void {
     const { namespace, leaseName } = this.#election.settings;
     const lease = `${namespace}/${leaseName}`;
     this.#logger[level](message, { event, lease, identity: this.identity, ...fields });

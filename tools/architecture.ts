@@ -29,7 +29,7 @@ const ROOMS: readonly Room[] = [
   { name: "machine", files: /^lib\/election(\.ts$|\/)/, imports: FOUNDATION },
   {
     name: "shell",
-    files: /^lib\/(term|elector|elector_options|driver|preflight|status)\.ts$/,
+    files: /^lib\/(term|elector|elector_options|driver|log_lines|preflight|status)\.ts$/,
     imports: MIDDLE,
   },
   { name: "guard", files: /^lib\/guard\//, imports: [...MIDDLE, "shell"] },

@@ -55,7 +55,8 @@ class Account implements Disposable {
 
   /** It reads Roles from a cache. */
   async untilMissing(verbs: readonly Verb[]): Promise<void> {
-    const told = async () => await missingVerbs(this.client, this.namespace, LEASE, limit());
+    const told = async () =>
+      (await missingVerbs(this.client, this.namespace, LEASE, limit())).missing;
     const same = async () => (await told()).join() === verbs.join() || undefined;
     if (!await poll(LIMIT_MS, same)) assertEquals(await told(), verbs);
   }

@@ -97,8 +97,8 @@ export const SHELL: readonly Mutant[] = [
     name: "work-not-told-of-the-end",
     breaks: "I2",
     file: ELECTOR,
-    from: "        term?.end(tidings.reason);\n",
-    to: "",
+    from: "        return term?.end(tidings.reason);",
+    to: "        return;",
     tests: TESTS,
   },
   {
