@@ -261,10 +261,9 @@ export function readMicroTime(time: string | undefined): number | undefined {
 export function writeMicroTime(micros: number): string {
   const seconds = Math.floor(micros / 1e6);
   const rest = Math.trunc(micros - seconds * 1e6);
-  return new Date(seconds * 1_000).toISOString().replace(
-    /\.\d+Z$/,
-    `.${String(rest).padStart(6, "0")}Z`,
-  );
+  return `${new Date(seconds * 1_000).toISOString().slice(0, -5)}.${
+    String(rest).padStart(6, "0")
+  }Z`;
 }
 
 /** What a writing elector puts into the record. */

@@ -34,14 +34,9 @@ export function maxToken(a: Token, b: Token | undefined): Token {
   return b === undefined || compareTokens(a, b) >= 0 ? a : b;
 }
 
-/** The next number after a token, of as many digits as it takes. */
-function after(token: Token | undefined): string | undefined {
-  return token === undefined ? undefined : String(BigInt(token) + 1n);
-}
-
-/** Whether a larger token can follow. */
+/** Whether a larger token can follow: any but the last one of 39 digits. */
 export function hasSuccessor(token: Token): boolean {
-  return isToken(after(token)!);
+  return token.length < 39 || /[^9]/.test(token);
 }
 
 /**
@@ -51,7 +46,7 @@ export function hasSuccessor(token: Token): boolean {
  *
  * @param resourceVersion What the acquiring write is conditioned on.
  * @param previous The token in the record that is replaced, if any.
- * @param highest The highest token ever seen, and version of a past that was taken back, if any.
+ * @param highest The highest token, or resource version before the present one, ever seen, if any.
  * @returns The token, or `undefined` if it would have more than 39 digits.
  */
 export function nextToken(
@@ -59,6 +54,8 @@ export function nextToken(
   previous: Token | undefined,
   highest: Token | undefined,
 ): Token | undefined {
-  const token = maxToken(maxToken(resourceVersion, after(previous)), after(highest));
+  const last = previous === undefined ? highest : maxToken(previous, highest);
+  if (last === undefined || compareTokens(resourceVersion, last) > 0) return resourceVersion;
+  const token = String(BigInt(last) + 1n);
   return isToken(token) ? token : undefined;
 }

@@ -8,6 +8,7 @@ import {
   held,
   ME,
   NONCE,
+  OTHER,
   released,
   renewed,
   Rig,
@@ -247,6 +248,20 @@ Deno.test("a Lease that somebody else created meanwhile is read and waited out",
   assertEquals(waits(rig), D);
 });
 
+Deno.test("a creation that is refused is not sent again before a read has explained it", () => {
+  const rig = new Rig().begin({ type: "synced", rv: "3" });
+  // Nothing but creations, as many as may be sent.
+  for (let i = 0; i < 20; i++) {
+    for (const write of rig.take("write")) {
+      rig.answer(write, { kind: "refused", status: 422, message: "it is there" });
+    }
+    rig.sleep(1_000);
+  }
+  assertEquals(rig.take("write"), []);
+  rig.answer(rig.take("read").at(-1)!, { kind: "lease", record: held(5) });
+  assertEquals(waits(rig), D);
+});
+
 Deno.test("every write but a creation carries the uid and the version it replaces", () => {
   const rig = first(released(10));
   const { lease } = rig.only("write");
@@ -274,6 +289,16 @@ Deno.test("I4: the token is above the version, the previous token and all that w
     rig.sleep(D);
     const { lease } = rig.take("write").at(-1)!;
     assertEquals(lease.metadata.annotations![ANNOTATION.token], "801");
+  });
+  await t.step("the token of a version that a restore of etcd gives out again", () => {
+    const rig = first(held(81, { token: "82" }));
+    rig.sleep(5_000);
+    rig.answer(rig.only("read"), { kind: "lease", record: unheld(60) });
+    rig.watch({ type: "opened" }, { type: "lease", record: unheld(82) });
+    rig.sleep(D);
+    const { lease } = rig.take("write").at(-1)!;
+    assertEquals(lease.metadata.resourceVersion, "82");
+    assertEquals(lease.metadata.annotations![ANNOTATION.token], "83");
   });
 });
 
@@ -401,6 +426,35 @@ Deno.test("H13: a server that goes back in time proves nothing by what it shows"
   rig.answer(rig.only("read"), { kind: "lease", record: released(40, held(39)) });
   assert(rig.take("notice").some((n) => n.notice.event === "regressed"));
   rig.watch({ type: "opened" }, { type: "lease", record: released(40, held(39)) });
+  assertEquals(waits(rig), D);
+});
+
+Deno.test("H13: a version that is given out twice is new the second time", () => {
+  const rig = first(held(50));
+  rig.sleep(5_000);
+  rig.answer(rig.only("read"), { kind: "lease", record: held(50, { write: `${OTHER}.77` }) });
+  assert(rig.take("notice").some((n) => n.notice.event === "regressed"));
+  assertEquals(waits(rig), D);
+});
+
+Deno.test("H13: an acquisition on a version that is given out twice is not tried again", () => {
+  const rig = first(held(50));
+  rig.sleep(4_000);
+  for (const read of rig.take("read")) rig.answer(read, { kind: "lease", record: held(50) });
+  waits(rig);
+  rig.answer({ id: rig.election.state.lastId }, { kind: "conflict" });
+  rig.sleep(100);
+  rig.answer(rig.only("read"), { kind: "lease", record: held(50, { write: `${OTHER}.77` }) });
+  assertEquals(waits(rig), D);
+});
+
+Deno.test("H13: a Lease that was said to be missing, but is there unchanged, is waited out", () => {
+  const rig = first(held(50));
+  rig.sleep(5_000);
+  rig.answer(rig.only("read"), { kind: "missing" });
+  rig.answer(rig.only("write"), { kind: "refused", status: 422, message: "it is there" });
+  rig.sleep(100);
+  rig.answer(rig.only("read"), { kind: "lease", record: held(50) });
   assertEquals(waits(rig), D);
 });
 

@@ -283,6 +283,7 @@ Deno.test("evidence of loss ends the term in the same step", async (t) => {
         rig.answer(rig.only("read"), { kind: "lease", record: held(15) });
       },
     ],
+    ["regressed", "the same version, of another holder", (rig) => rig.show(held(20))],
     [
       "edited",
       "H15: a webhook shortened the duration",

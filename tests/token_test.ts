@@ -64,6 +64,9 @@ Deno.test("I4: nextToken() is above all that was", () => {
   const table: [rv: string, previous: string | undefined, highest: string | undefined, string][] = [
     ["7", undefined, undefined, "7"],
     ["7", "6", "3", "7"],
+    ["7", "3", "6", "7"],
+    ["7", "6", "6", "7"],
+    ["7", "7", "6", "8"],
     // A token that stood where the versions are only now: after a restore, or a hand's edit.
     ["7", "3", "7", "8"],
     ["7", undefined, "7", "8"],

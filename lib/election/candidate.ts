@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { acquiredLease, type Answer, newLease } from "../lease.ts";
+import { acquiredLease, type Answer, newLease, sameClaim } from "../lease.ts";
 import { nextToken, type Token } from "../token.ts";
 import { acquired, openAttempt, ownAttempt } from "./leader.ts";
 import { waitMs } from "./observing.ts";
@@ -39,7 +39,11 @@ export function takeAt(settings: Settings, state: State): number {
   if (role.name === "acquiring") return pace.at;
   if (role.name !== "observing") return Infinity;
   const earliest = Math.max(state.notBefore, pace.at);
-  if (known.record === undefined) return earliest;
+  if (known.record === undefined) {
+    // Somebody else may have created it: what was asked comes first, or creating would use up the requests.
+    const asking = state.reads.at < Infinity || state.reading?.demanded;
+    return asking ? Infinity : earliest;
+  }
   if (tokenToTake(state) === undefined) return Infinity;
   return Math.max(earliest, known.since + waitMs(settings, state) + known.jitterMs);
 }
@@ -64,7 +68,7 @@ export function candidateSees(step: Step, changed: boolean): void {
   const attempt = record === undefined ? undefined : ownAttempt(step, record);
   if (attempt === undefined) {
     // The version is what we wanted to replace: a conflict that was none.
-    if (record?.rv === role.from.rv) {
+    if (record?.rv === role.from.rv && sameClaim(record, role.from)) {
       if (!state.contending) return giveUp(step);
       if (state.pace.at === Infinity) state.pace.at = now.mono + retryDelayMs(step, 2);
       return;

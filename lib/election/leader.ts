@@ -35,7 +35,15 @@ const MOST_OPEN = 1_000;
 
 /** The tenure of the present role, if it has one. */
 export function tenureOf(state: State): Tenure | undefined {
-  return "tenure" in state.role ? state.role.tenure : undefined;
+  const { role } = state;
+  switch (role.name) {
+    case "leading":
+    case "draining":
+    case "releasing":
+      return role.tenure;
+    default:
+      return undefined;
+  }
 }
 
 /** Draws the sequence of a new write and remembers when it was sent. */

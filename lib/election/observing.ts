@@ -43,18 +43,24 @@ export function waitMs(settings: Settings, state: State): number {
   return whole + (known?.grace ? settings.foreignGraceMs ?? whole + 3_000 : 0) + others;
 }
 
-/** Takes in one version of the Lease; older ones are dropped. */
-function learn(step: Step, record: LeaseRecord, source: Source): void {
+/** Takes in one version of the Lease; older ones are dropped. Says whether the server went back in time. */
+function learn(step: Step, record: LeaseRecord, source: Source): boolean {
   const { state, now } = step;
   const { known, watch, longest } = state;
   const order = known === undefined ? 1 : compareTokens(record.rv, known.rv);
-  if (order < 0) return;
+  remember(state, record.token);
+  if (order < 0) return false;
   // A version that was said to be gone, and is shown again, is taken for a new one.
   if (order === 0 && known!.record !== undefined) {
+    // One number for two versions: it was given out twice.
+    if (!sameClaim(known!.record, record)) {
+      regress(step, record);
+      return true;
+    }
     if (known!.pending && source.stream) {
       state.known = { ...known!, pending: false, free: follows(record, source) };
     }
-    return;
+    return false;
   }
   const before = known?.record;
   const followed = source.stream && source.after !== undefined && source.after === known?.rv;
@@ -78,7 +84,7 @@ function learn(step: Step, record: LeaseRecord, source: Source): void {
     pending: !free && !source.stream && watch.phase === "open" && looksFree(step, record),
     jitterMs: state.clean >= 2 ? 0 : step.random * 5,
   };
-  remember(state, record.token);
+  remember(state, known?.rv);
   if (record.holder !== (before?.holder ?? "")) tellHolder(step);
   if (record.holder === "" && !state.known.free && !state.known.pending) {
     tell(
@@ -101,6 +107,7 @@ function learn(step: Step, record: LeaseRecord, source: Source): void {
         `give all candidates of a Lease the same duration`,
     );
   }
+  return false;
 }
 
 function tellHolder(step: Step): void {
@@ -151,6 +158,7 @@ function learnAbsent(step: Step, rv?: string): void {
   if (known !== undefined && compareTokens(seen, known.rv) < 0) return;
   if (known !== undefined && known.record === undefined) return;
   const held = known?.record !== undefined && known.record.holder !== "";
+  remember(state, known?.rv);
   state.known = {
     rv: seen,
     since: now.mono,
@@ -174,21 +182,20 @@ function regress(step: Step, record: LeaseRecord): void {
       `restored from a backup? Restore with --bump-revision, or stop all candidates for a ` +
       `lease duration`,
   );
-  if (state.known !== undefined) remember(state, state.known.rv);
   closeWatch(step);
   state.watch.rv = state.watch.shown = undefined;
   state.watch.retryAt = now.mono;
+  remember(state, state.known?.rv);
   state.known = undefined;
   learn(step, record, { stream: false });
   state.known = { ...state.known!, free: false, pending: false };
 }
 
-/** What the Lease looked like in an answer to a request sent when `knownRv` was known. */
-export function learnAnswer(step: Step, record: LeaseRecord, knownRv: string): boolean {
-  const back = compareTokens(record.rv, knownRv) < 0;
-  if (back) regress(step, record);
-  else learn(step, record, { stream: false });
-  return back;
+/** What the Lease looked like in an answer that can truly show nothing older than `oldestRv`. */
+export function learnAnswer(step: Step, record: LeaseRecord, oldestRv: string): boolean {
+  if (compareTokens(record.rv, oldestRv) >= 0) return learn(step, record, { stream: false });
+  regress(step, record);
+  return true;
 }
 
 /** An answer said that there is no such Lease. */
@@ -204,9 +211,9 @@ export function readAnswered(step: Step, reading: Reading, answer: Answer): bool
   reads.lastAt = now.mono;
   if (answer.kind === "lease" || answer.kind === "missing") {
     reads.failures = 0;
-    if (answer.kind === "lease") return learnAnswer(step, answer.record, reading.knownRv);
-    // Something newer came meanwhile: the answer may be older than that. Ask again.
-    if (state.known !== undefined && state.known.rv !== reading.knownRv) readBy(state, now.mono);
+    if (answer.kind === "lease") return learnAnswer(step, answer.record, reading.oldestRv);
+    // Something else was learnt meanwhile: the answer may be older than that. Ask again.
+    if (oldestRv(state.known) !== reading.oldestRv) readBy(state, now.mono);
     else learnAbsent(step);
     return false;
   }
@@ -219,22 +226,21 @@ export function readAnswered(step: Step, reading: Reading, answer: Answer): bool
   return false;
 }
 
-/** Takes in what the watch reports. */
-export function watched(step: Step, event: WatchEvent): void {
+/** Takes in what the watch reports; says whether it showed that the server went back in time. */
+export function watched(step: Step, event: WatchEvent): boolean {
   const { state, now } = step;
   const { watch } = state;
   watch.heardAt = now.mono;
   if (event.type === "opened") {
     watch.phase = "open";
     watch.forbidden = false;
-    return;
+    return false;
   }
   watch.failures = 0;
   if (event.type === "lease") {
     const source = { stream: true, after: watch.shown } as const;
     watch.shown = watch.rv = event.record.rv;
-    learn(step, event.record, source);
-    return;
+    return learn(step, event.record, source);
   }
   watch.rv = event.rv;
   if (event.type === "deleted") {
@@ -244,6 +250,7 @@ export function watched(step: Step, event: WatchEvent): void {
     watch.shown = event.rv;
     learnAbsent(step, event.rv);
   }
+  return false;
 }
 
 /** Takes in that the watch is over. */
@@ -341,9 +348,15 @@ export function observingTick(step: Step): void {
     const timeoutAt = now.mono + settings.timing.attemptTimeoutMs;
     const demanded = reads.at <= now.mono;
     reads.at = Infinity;
-    state.reading = { id, knownRv: known?.rv ?? "0", demanded, timeoutAt };
+    state.reading = { id, oldestRv: oldestRv(known), demanded, timeoutAt };
     step.effects.push({ type: "read", id });
   }
+}
+
+/** The oldest version that a read sent now can truly show: a Lease that is gone comes back with a newer one. */
+function oldestRv(known: Known | undefined): string {
+  if (known === undefined) return "0";
+  return known.record === undefined ? String(BigInt(known.rv) + 1n) : known.rv;
 }
 
 /** When {@linkcode observingTick} next has something to do, monotonic. */

@@ -129,8 +129,8 @@ export interface Exchange {
 /** The one read that is on its way. */
 export interface Reading {
   readonly id: number;
-  /** The newest version known when it was sent. */
-  readonly knownRv: string;
+  /** The oldest version that its answer can truly show. */
+  readonly oldestRv: string;
   /** Whether something waits for the answer, so that a failure is tried again. */
   readonly demanded: boolean;
   readonly timeoutAt: number;
@@ -249,7 +249,10 @@ export interface State {
   open: Attempt[];
   /** When the next write may be sent (monotonic), after how many failures in a row. */
   pace: { at: number; failures: number };
-  /** The highest token ever seen, or version of a past that was taken back. */
+  /**
+   * The highest token, or resource version before the present one, ever seen. The present version is not
+   * among them, so that a token equal to it stands out: after a restore of etcd a version may come again.
+   */
   highest?: Token;
   /** The longest duration that counted since the last acquisition, and the token of that. */
   longest: { ms: number; token?: Token };

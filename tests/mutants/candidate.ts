@@ -15,9 +15,9 @@ export const CANDIDATES: readonly Mutant[] = [
     name: "wait-counted-from-the-request",
     breaks: "I6",
     file: OBSERVING,
-    from: 'if (answer.kind === "lease") return learnAnswer(step, answer.record, reading.knownRv);',
+    from: 'if (answer.kind === "lease") return learnAnswer(step, answer.record, reading.oldestRv);',
     to: `if (answer.kind === "lease") {
-      const back = learnAnswer(step, answer.record, reading.knownRv);
+      const back = learnAnswer(step, answer.record, reading.oldestRv);
       const sent = reading.timeoutAt - step.settings.timing.attemptTimeoutMs;
       if (state.known!.since === now.mono) state.known = { ...state.known!, since: sent };
       return back;
@@ -263,7 +263,7 @@ export const CANDIDATES: readonly Mutant[] = [
     name: "versions-seen-forgotten",
     breaks: "I4",
     file: OBSERVING,
-    from: "if (state.known !== undefined) remember(state, state.known.rv);",
+    from: "remember(state, state.known?.rv);",
     to: "",
     tests: ["observing_test.ts"],
   },
