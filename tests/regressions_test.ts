@@ -97,6 +97,14 @@ Deno.test("I7: a version that was said to be gone, and is shown again, is waited
   assertEquals(acquired > 0, true);
 });
 
+Deno.test("I7: a version that was said to be gone is believed when the watch shows it", () => {
+  const rig = first(unheld(7));
+  rig.sleep(5_000);
+  rig.answer(rig.take("read").at(-1)!, { kind: "missing" });
+  rig.show(unheld(7));
+  assertEquals(rig.election.state.known?.record?.rv, "7");
+});
+
 Deno.test("I7: what is refused as invalid is told, and asked for ever more rarely", () => {
   const rig = new Rig().begin({ type: "synced", rv: "9" });
   let creations = 0;

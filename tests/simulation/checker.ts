@@ -1,0 +1,373 @@
+// Judges a simulation from outside: by acts, by what was sent and committed, by what arrived where, in true
+// time. It knows nothing of how a contender decides; what it asks of one is what a user of it would ask.
+import type { Instant } from "../../lib/clock.ts";
+import type { Lease } from "../../lib/lease.ts";
+import type { WriteKind } from "../../lib/election.ts";
+import type { Timing } from "../../lib/timing.ts";
+import { claimOf, type Version } from "./lease_server.ts";
+import { type Invariant, Violation } from "./violation.ts";
+
+/** A contender, as the checker sees it. */
+export interface Subject {
+  readonly index: number;
+  readonly name: string;
+  /** What it is held to: all laws, that there is one leader at a time (I1), or nothing at all. */
+  readonly promises: "everything" | "exclusion" | "nothing";
+  /** A contender of another make that takes a Lease only after waiting as long as ours would act. */
+  readonly lawful: boolean;
+  readonly timing: Timing;
+  readonly trustUnheld: boolean;
+  /** Whether people set its wall clock back, so that a window that was shut may open again. */
+  readonly wallTrouble: boolean;
+  /** Both clocks of its host. */
+  now(): Instant;
+  /** Whether work of this term may act now. */
+  mayAct(term: number): boolean;
+}
+
+/** Extra wait after a holder of another make, beyond twice the wait. */
+const FOREIGN_GRACE_MS = 3_000;
+/** I9: a bucket of ten requests that fills by three in a retry period. */
+const BURST = 10;
+const REQUESTS_PER_PERIOD = 3;
+
+/** What is known of one life of one contender. */
+class Books {
+  term = 0;
+  phase: "none" | "going" | "told" | "over" = "none";
+  token = "";
+  working = false;
+  /** Its release was sent: no act may follow. */
+  released = false;
+  /** The window of this term was seen shut. */
+  shut = 0;
+  withdrawn = true;
+  /** When the last write of this term that it has evidence for was sent, by its own clocks. */
+  confirmed?: Instant;
+  readonly sent = new Map<string, Instant>();
+  /** What it received, and when by its monotonic clock. */
+  readonly versions: Version[] = [];
+  readonly monos: number[] = [];
+  requests = 0;
+  requestsAt: number;
+
+  constructor(readonly identity: string, mono: number) {
+    this.requestsAt = mono;
+  }
+}
+
+/** Keeps the books, and throws a {@linkcode Violation} when a law is broken. */
+export class Checker {
+  readonly #subjects: Subject[] = [];
+  readonly #books: Books[] = [];
+  /** The books of those whose term is not over. */
+  readonly #open: Subject[] = [];
+  /** Whose tokens are: identities and contenders. */
+  readonly #owners = new Map<string, { readonly identity: string; readonly index: number }>();
+  #highest = 0n;
+  /** The token of the newest term. */
+  #started = 0n;
+  /** The newest token that has acted. */
+  #acted = 0n;
+  #accepted = 0n;
+  #acceptedFrom = "";
+  /** etcd went back to what it was: versions count twice from then on. */
+  restored = false;
+
+  /** A process has started. */
+  booted(subject: Subject, identity: string): void {
+    this.crashed(subject);
+    this.#subjects[subject.index] = subject;
+    this.#books[subject.index] = new Books(identity, subject.now().mono);
+  }
+
+  /** A process is dead: it acts no more. What it sent may yet arrive. */
+  crashed({ index }: Subject): void {
+    const place = this.#open.findIndex((open) => open.index === index);
+    if (place >= 0) this.#open.splice(place, 1);
+    if (this.#books[index] !== undefined) this.#books[index]!.phase = "none";
+  }
+
+  /** A version, or its absence, has come to a process. */
+  received({ index }: Subject, version: Version, mono: number): void {
+    const books = this.#books[index]!;
+    if (books.versions.at(-1) === version) return;
+    books.versions.push(version);
+    books.monos.push(mono);
+    if (version.by !== index) return;
+    const sent = books.sent.get(version.record?.write ?? "");
+    if (sent === undefined || version.kind === "release") return;
+    if (books.confirmed === undefined || sent.mono > books.confirmed.mono) books.confirmed = sent;
+  }
+
+  /** The largest token with which the Lease was ever taken; "0" before the first. */
+  get newestToken(): string {
+    return String(this.#highest);
+  }
+
+  /** Whether a process has received a version of which this holds. */
+  hasSeen({ index }: Subject, what: (version: Version) => boolean): boolean {
+    return this.#books[index]!.versions.some(what);
+  }
+
+  /** A contender sends something, at this reading of its monotonic clock. */
+  requests(subject: Subject, mono: number): void {
+    if (subject.promises !== "everything") return;
+    const books = this.#books[subject.index]!;
+    const drained = (mono - books.requestsAt) * REQUESTS_PER_PERIOD /
+      subject.timing.retryPeriodMs;
+    books.requests = Math.max(0, books.requests - drained) + 1;
+    books.requestsAt = mono;
+    if (books.requests > BURST + 1e-6) {
+      broken("I9", `${subject.name} sends ${Math.floor(books.requests)} requests at once`);
+    }
+  }
+
+  /** A contender sends a write. */
+  writes(subject: Subject, kind: WriteKind, lease: Lease, mark: string, now: Instant): void {
+    if (subject.promises !== "everything") return;
+    const books = this.#books[subject.index]!;
+    const { uid, resourceVersion } = lease.metadata;
+    const { name } = subject;
+    if (kind === "create") {
+      const harmless = uid === undefined && resourceVersion === undefined;
+      if (!harmless || lease.spec.holderIdentity) broken("I6", `${name} may overwrite by creating`);
+      return;
+    }
+    books.sent.set(mark, now);
+    if (uid === undefined || resourceVersion === undefined) {
+      broken("I4", `${name} writes without saying what it replaces`);
+    }
+    if (kind === "acquire") this.#mayTake(subject, books, resourceVersion!, now.mono);
+    if (kind !== "release") return;
+    if (books.working) broken("I5", `${name} releases while its work goes on`);
+    if (subject.mayAct(books.term)) broken("I5", `${name} may act after its release`);
+    books.released = true;
+  }
+
+  /** I6: a version is taken only after its wait, or if it is free in truth. */
+  #mayTake(subject: Subject, books: Books, rv: string, mono: number): void {
+    const { versions, monos } = books;
+    const newest = versions.findLast(({ record }) => record?.rv === rv);
+    if (newest === undefined) {
+      broken("I6", `${subject.name} takes version ${rv} without having seen it`);
+    }
+    // What differs in foreign metadata alone may keep the wait.
+    const first = versions.findIndex((version) => saysTheSame(version, newest!));
+    const since = monos[first]!;
+    let origin = newest!;
+    while (origin.kind === "label" && origin.before?.record !== undefined) origin = origin.before;
+    const need = needMs(subject, origin, this.restored);
+    if (mono - since < need) {
+      const waited = `after ${Math.round(mono - since)} of ${need} ms`;
+      broken("I6", `${subject.name} takes version ${rv} ${waited}`);
+    }
+  }
+
+  /** The server has a new version. */
+  committed(version: Version): void {
+    const { by, kind, record, before } = version;
+    if (by < 0 || record === undefined) return;
+    const subject = this.#subjects[by]!;
+    if (subject.promises !== "everything") {
+      if (subject.lawful && record.holder !== "" && record.holder !== before?.record?.holder) {
+        this.#mustBeShut(`${subject.name} has taken the Lease`);
+      }
+      return;
+    }
+    if (kind === "acquire") this.#acquired(subject, version);
+    if (this.restored || (kind !== "renew" && kind !== "release")) return;
+    const replaced = before?.record?.holder ?? "";
+    if (
+      before === undefined || this.#owners.get(tokenOf(before))?.index !== by || replaced === ""
+    ) {
+      broken("I5", `a ${kind} of ${subject.name} replaces ${replaced || "nobody"}`);
+    }
+  }
+
+  #acquired({ name, index }: Subject, version: Version): void {
+    const token = tokenOf(version);
+    const number = BigInt(token);
+    // Where etcd goes back, a late duplicate of an old write may be committed once more: no term comes of it.
+    if (number <= this.#highest && !this.restored) {
+      broken("I4", `${name} takes the Lease with token ${token} after ${this.#highest}`);
+    }
+    if (number > this.#highest) this.#highest = number;
+    this.#owners.set(token, { identity: version.record!.holder, index });
+  }
+
+  /** A term begins. */
+  started(subject: Subject, term: number, token: string): void {
+    const books = this.#books[subject.index]!;
+    const { name } = subject;
+    if (subject.promises !== "nothing") this.#open.push(subject);
+    const over = books.phase === "none" || books.phase === "over";
+    if (subject.promises === "everything") {
+      if (!over || books.working) broken("I8", `${name} is elected while its last term goes on`);
+      if (term <= books.term) broken("I8", `${name} is elected for term ${term} again`);
+      if (this.#owners.get(token)?.identity !== books.identity) {
+        broken("I4", `${name} leads with token ${token}, which it has not committed`);
+      }
+      if (BigInt(token) <= this.#started) {
+        broken("I4", `${name} leads with token ${token} after ${this.#started}`);
+      }
+      this.#started = BigInt(token);
+    }
+    Object.assign(books, { term, token, phase: "going", released: false });
+  }
+
+  /** Its work is told to stop. */
+  told(subject: Subject, term: number): void {
+    const books = this.#books[subject.index]!;
+    if (books.phase !== "going" || books.term !== term) {
+      broken("I8", `${subject.name} loses term ${term}, which does not go on`);
+    }
+    books.phase = "told";
+  }
+
+  /** The term is over: it was taken away, or its release has an outcome. */
+  over(subject: Subject, term: number, how: "revoked" | "released"): void {
+    const books = this.#books[subject.index]!;
+    const { name } = subject;
+    if (how === "released" && term === books.term + 1 && !books.working) {
+      // Taken when nobody wanted to lead any more: it never was a term.
+      books.term = term;
+      return;
+    }
+    if (books.phase !== "told" || books.term !== term) {
+      broken("I8", `${name} ends term ${term} before telling its work`);
+    }
+    if (how === "released" && books.working) {
+      broken("I5", `${name} releases while its work goes on`);
+    }
+    books.phase = "over";
+    const place = this.#open.findIndex((open) => open.index === subject.index);
+    if (place >= 0) this.#open.splice(place, 1);
+  }
+
+  /** It contends again, or says that it has stopped contending. */
+  contends(subject: Subject, contending: boolean): void {
+    const books = this.#books[subject.index]!;
+    if (!contending && books.withdrawn) broken("I8", `${subject.name} withdraws twice`);
+    if (!contending && (books.phase === "going" || books.phase === "told")) {
+      broken("I8", `${subject.name} withdraws in the middle of a term`);
+    }
+    books.withdrawn = !contending;
+  }
+
+  /** Work of the present term begins or ends. */
+  works({ index }: Subject, working: boolean): void {
+    this.#books[index]!.working = working;
+  }
+
+  /** Work asks whether it may act (or start something new), gets an answer, and goes by it. */
+  acts(subject: Subject, term: number, starts: boolean, allowed: boolean): void {
+    const books = this.#books[subject.index]!;
+    const { name, timing } = subject;
+    if (!allowed) {
+      if (!starts && term === books.term) books.shut = term;
+      return;
+    }
+    if (subject.promises !== "everything") return;
+    const token = BigInt(books.token);
+    if (token < this.#acted) {
+      broken("I1", `${name} acts with ${token} after ${this.#acted} has acted`);
+    }
+    this.#acted = token;
+    if (term !== books.term || (books.phase !== "going" && books.phase !== "told")) {
+      broken("I2", `${name} acts in term ${term}, which is over`);
+    }
+    if (books.released) broken("I5", `${name} acts after its release`);
+    if (starts && books.phase === "told") {
+      broken("I2", `${name} starts work after it was told to stop`);
+    }
+    const passed = books.confirmed === undefined
+      ? Infinity
+      : elapsed(books.confirmed, subject.now());
+    if (passed >= (starts ? timing.stopMs : timing.fenceMs)) {
+      broken(
+        "I2",
+        `${name} ${starts ? "starts work" : "acts"} ${passed} ms after its last renewal`,
+      );
+    }
+    if (books.shut === term && !subject.wallTrouble) {
+      broken("I2", `${name} acts again after its end`);
+    }
+  }
+
+  /** I1, at this instant. */
+  look(): void {
+    if (this.#open.length < 2) return;
+    const acting = this.#open.filter((subject) => this.#mayAct(subject));
+    if (acting.length < 2) return;
+    broken("I1", `${acting.map(({ name }) => name).join(" and ")} may act at the same time`);
+  }
+
+  #mayAct(subject: Subject): boolean {
+    return subject.mayAct(this.#books[subject.index]!.term);
+  }
+
+  #mustBeShut(when: string): void {
+    const acting = this.#open.find((subject) => this.#mayAct(subject));
+    if (acting !== undefined) broken("I1", `${acting.name} may act though ${when}`);
+  }
+
+  /** A store that checks tokens has taken an effect in. */
+  accepted(token: string, identity: string): void {
+    const number = BigInt(token);
+    if (number < this.#accepted || (number === this.#accepted && identity !== this.#acceptedFrom)) {
+      broken("I3", `${token} of ${identity} after ${this.#accepted} of ${this.#acceptedFrom}`);
+    }
+    this.#accepted = number;
+    this.#acceptedFrom = identity;
+  }
+}
+
+/** Whether two versions say the same of the election. */
+function saysTheSame(a: Version, b: Version): boolean {
+  if (a === b) return true;
+  const same = a.record !== undefined && a.record.write === b.record!.write &&
+    a.record.renewMicros === b.record!.renewMicros;
+  return same && claimOf(a.record!) === claimOf(b.record!);
+}
+
+/** How long a version has to be waited for at the least, by who made it in truth. */
+function needMs({ timing, trustUnheld }: Subject, version: Version, restored: boolean): number {
+  const { kind, record, before } = version;
+  const own = timing.leaseDurationMs;
+  if (isFree(version)) return 0;
+  if (kind === "create") return trustUnheld ? 0 : own;
+  // Nobody can tell what a version followed when versions count anew.
+  if (restored) return own;
+  const whole = Math.max(record!.durationMs ?? 0, own);
+  if (record!.ours) return kind === "hand" ? own : whole;
+  const { holder, renewMicros, transitions } = record!;
+  if (holder !== "") return whole + whole + FOREIGN_GRACE_MS;
+  // Emptied: by somebody of another make, or by hand.
+  const last = before?.record;
+  const wiped = renewMicros === undefined && transitions === 0;
+  if (wiped || last === undefined || last.ours || last.holder === "") return own;
+  return whole + whole + FOREIGN_GRACE_MS;
+}
+
+/** Whether its holder has given it up and nobody has taken it since, whatever was edited. */
+function isFree({ kind, record, before }: Version): boolean {
+  if (kind === "release") return true;
+  const kept = record?.released !== undefined &&
+    record.released.rv === before?.record?.released?.rv;
+  return kept && (kind === "hand" || kind === "label") && isFree(before!);
+}
+
+/** Of both clocks, the one that has gone further counts. */
+function elapsed(since: Instant, now: Instant): number {
+  return Math.max(now.mono - since.mono, now.wall - since.wall);
+}
+
+/** The token of a version that one of ours wrote. */
+function tokenOf({ record }: Version): string {
+  return /^[1-9]/.test(record?.token ?? "") ? record!.token! : "0";
+}
+
+function broken(invariant: Invariant, what: string): never {
+  throw new Violation(invariant, what);
+}

@@ -1,0 +1,102 @@
+// The record of what has been simulated: parts add up, and no seed counts twice.
+import type { Found, Share } from "./campaign.ts";
+import { type PlainTally, Tally } from "./tally.ts";
+
+/** `reliability.json`. Other parts of it, of other programs, are kept as they are. */
+export interface Reliability {
+  readonly simulator?: Simulated;
+  readonly [part: string]: unknown;
+}
+
+/** What the simulator of the machine has played. */
+export interface Simulated {
+  /** First and last seed of what was played. */
+  readonly ranges: readonly (readonly [first: number, last: number])[];
+  readonly seeds: number;
+  /** True time that was simulated, from a few lease durations a seed; a year has 8,766 hours. */
+  readonly simulatedHours: number;
+  readonly simulatedYears: number;
+  /** How often a fault took effect: a lost request counts, a time in which some are lost does not. */
+  readonly faults: number;
+  readonly terms: number;
+  readonly acts: number;
+  /** Acts that `check()` refused, and effects that came too late and that a store refused by their tokens. */
+  readonly actsRefused: number;
+  readonly effectsRefused: number;
+  readonly violations: readonly Found[];
+  /** Computing time of all threads together. */
+  readonly cpuHours: number;
+  /** Of one thread. */
+  readonly seedsPerSecond: number;
+  /** Everything that was counted. */
+  readonly tally: PlainTally;
+}
+
+const HOURS_MS = 3_600_000;
+const HOURS_A_YEAR = 8_766;
+
+/**
+ * Adds a run to a record.
+ *
+ * @param record What stands there so far.
+ * @param share The run: seeds in one piece.
+ * @throws {RangeError} If a seed of it has been counted already.
+ */
+export function addShare(record: Reliability, share: Share): Reliability {
+  const { simulator } = record;
+  const { first, count, found, spentMs } = share;
+  const last = first + count - 1;
+  checkUncounted(record, first, last);
+  const tally = simulator === undefined ? new Tally() : Tally.from(simulator.tally);
+  tally.add(share.tally);
+  const cpuHours = (simulator?.cpuHours ?? 0) + spentMs / HOURS_MS;
+  const hours = tally.simulatedMs / HOURS_MS;
+  return {
+    ...record,
+    simulator: {
+      ranges: joined([...simulator?.ranges ?? [], [first, last]]),
+      seeds: tally.seeds,
+      simulatedHours: Math.round(hours),
+      simulatedYears: Math.round(100 * hours / HOURS_A_YEAR) / 100,
+      faults: tally.faults.reduce((sum, count) => sum + count, 0),
+      terms: tally.terms,
+      acts: tally.acts,
+      actsRefused: tally.actsRefused,
+      effectsRefused: tally.effectsRefused,
+      violations: [...simulator?.violations ?? [], ...found],
+      cpuHours,
+      seedsPerSecond: Math.round(tally.seeds / (cpuHours * 3_600)),
+      tally: tally.toJSON(),
+    },
+  };
+}
+
+/**
+ * Makes sure that no seed is counted twice.
+ *
+ * @throws {RangeError} If one of `first` to `last` has been counted already.
+ */
+export function checkUncounted(record: Reliability, first: number, last: number): void {
+  const taken = record.simulator?.ranges.find((range) => first <= range[1] && range[0] <= last);
+  if (taken === undefined) return;
+  throw new RangeError(
+    `Cannot count the seeds ${first}..${last}: ${taken.join("..")} are in the record already; ` +
+      `go on from ${nextSeed(record)}`,
+  );
+}
+
+/** The first seed behind all that stand in a record. */
+export function nextSeed({ simulator }: Reliability): number {
+  return Math.max(0, ...simulator?.ranges.map(([, last]) => last + 1) ?? []);
+}
+
+/** Ranges in order, neighbours made one. */
+function joined(ranges: readonly (readonly [number, number])[]): [number, number][] {
+  const all: [number, number][] = [];
+  for (const [first, last] of ranges.toSorted((a, b) => a[0] - b[0])) {
+    const before = all.at(-1);
+    if (before !== undefined && before[1] + 1 === first) before[1] = last;
+    else all.push([first, last]);
+  }
+  return all;
+}

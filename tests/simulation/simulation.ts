@@ -1,0 +1,390 @@
+// One simulation: contenders on their hosts, one Lease, everything between them, and a plan of what goes wrong.
+// Time is virtual and everything is synchronous, so that a plan always plays the same way.
+import type { Effect, Input } from "../../lib/election.ts";
+import { ANNOTATION } from "../../lib/lease.ts";
+import { makeTiming } from "../../lib/timing.ts";
+import { Agenda } from "./agenda.ts";
+import { Checker } from "./checker.ts";
+import { Clocks } from "./clocks.ts";
+import { Dice, mixed } from "./dice.ts";
+import { EVENT } from "./events.ts";
+import { heal } from "./healing.ts";
+import { Host } from "./host.ts";
+import { nonceOf } from "./identity.ts";
+import { LeaseServer, type Version } from "./lease_server.ts";
+import type { Machine } from "./machine.ts";
+import { makeMachine } from "./makes.ts";
+import { Mishaps } from "./mishaps.ts";
+import { Network, type Request, type Stream } from "./network.ts";
+import type { Contender, Plan } from "./plan.ts";
+import { Tally } from "./tally.ts";
+import { Trace } from "./trace.ts";
+import { Violation } from "./violation.ts";
+import { type Job, Work } from "./work.ts";
+
+/** How a simulation is played. */
+export interface Options {
+  /** Keep in words what happens. */
+  readonly traced?: boolean;
+  /** Makes the machine of a contender; by default the election of this project, or the model of another make. */
+  readonly machine?: (host: Host, nonce: string) => Machine;
+  /** Hold those of other makes, too, to I1. */
+  readonly exclusive?: boolean;
+  /** End with the chaos, without healing. */
+  readonly chaosOnly?: boolean;
+}
+
+/** What became of a simulation. */
+export interface Outcome {
+  readonly tally: Tally;
+  readonly violation?: Violation;
+  readonly trace?: Trace;
+  /** The names of the contenders, for the trace. */
+  readonly names: readonly string[];
+}
+
+/** More than any seed needs: beyond it, something goes round in circles. */
+const MOST_STEPS = 1_000_000;
+const BOOKMARKS_MS = 60_000;
+/** A step may leave something for a next one at the same instant, but not again and again. */
+const MOST_OVERDUE = 3;
+
+/** Plays a plan to its end, or to the first violation. */
+export function simulate(plan: Plan, options: Options = {}): Outcome {
+  const sim = new Simulation(plan, options);
+  const { tally, trace } = sim;
+  const names = sim.hosts.map(({ name }) => name);
+  let violation: Violation | undefined;
+  try {
+    sim.play();
+  } catch (error) {
+    violation = error instanceof Violation ? error : new Violation("crash", String(error));
+    trace?.note(sim.time, -1, `VIOLATION ${violation.message}`);
+  }
+  tally.seeds = 1;
+  tally.simulatedMs = sim.time;
+  tally.leaseDurations = sim.time / plan.leaseDurationMs;
+  return { tally, violation, trace, names };
+}
+
+/** The state of a simulation that is going on. */
+export class Simulation {
+  /** True time, in milliseconds. */
+  time = 0;
+  readonly agenda = new Agenda();
+  readonly server: LeaseServer;
+  readonly checker = new Checker();
+  readonly tally = new Tally();
+  readonly trace?: Trace;
+  readonly hosts: Host[];
+  readonly network: Network;
+  readonly work: Work;
+  readonly mishaps: Mishaps;
+  /** Faults are over, and other makes are gone. */
+  healing = false;
+  /** Nobody is to contend any more. */
+  closing = false;
+  /** Chance that belongs to nobody. */
+  readonly chance: Dice;
+
+  constructor(readonly plan: Plan, readonly options: Options) {
+    this.chance = new Dice(mixed(plan.seed, 1));
+    if (options.traced) this.trace = new Trace();
+    this.hosts = plan.contenders.map((contender, index) => this.#makeHost(contender, index));
+    this.server = new LeaseServer((version) => this.#committed(version));
+    this.network = new Network(this);
+    this.work = new Work(this);
+    this.mishaps = new Mishaps(this);
+  }
+
+  #makeHost(contender: Contender, index: number): Host {
+    const { plan, options } = this;
+    const ours = contender.make === "k8sensus";
+    const dice = new Dice(mixed(plan.seed, 100 + index));
+    const wall = Date.UTC(2026, 0, 1) + contender.wallOffsetMs;
+    const timing = makeTiming(contender.timing);
+    const lawful = /^client-go/.test(contender.make) && plan.faults.every((f) => !disturbs(f.kind));
+    return new Host(
+      this,
+      index,
+      contender,
+      timing,
+      ours ? "everything" : options.exclusive ? "exclusion" : "nothing",
+      lawful && timing.leaseDurationMs >= plan.leaseDurationMs,
+      plan.trustUnheld,
+      plan.faults.some(({ kind, who }) => /^wallJump|^freezeWall/.test(kind) && who === index),
+      new Clocks(0, contender.rate, dice.between(0, 1e6), wall),
+      dice,
+    );
+  }
+
+  /** Chaos, then calm, then the end. */
+  play(): void {
+    const { plan, agenda, chance } = this;
+    for (const host of this.hosts) {
+      agenda.add(chance.skewed(plan.leaseDurationMs), EVENT.boot, host.index);
+    }
+    for (const [number, fault] of plan.faults.entries()) {
+      agenda.add(fault.at, EVENT.fault, fault.who % this.hosts.length, number);
+    }
+    agenda.add(BOOKMARKS_MS, EVENT.bookmark, 0);
+    this.run(plan.chaosMs);
+    if (!this.options.chaosOnly) heal(this);
+  }
+
+  /** Lets true time pass, until an end or until something holds. */
+  run(end: number, done?: () => boolean): boolean {
+    const { agenda, hosts } = this;
+    for (;;) {
+      if (done?.()) return true;
+      let due = agenda.next;
+      let first: Host | undefined;
+      for (let i = 0; i < hosts.length; i++) {
+        const host = hosts[i]!;
+        if (host.due < due) {
+          due = host.due;
+          first = host;
+        }
+      }
+      if (due > end) break;
+      this.time = Math.max(this.time, due);
+      if (first !== undefined) this.#timer(first);
+      else this.#happen();
+    }
+    this.time = end;
+    return false;
+  }
+
+  #timer(host: Host): void {
+    if (this.time < host.pausedUntil) {
+      host.due = host.pausedUntil + (host.dice.chance(0.5) ? 0 : 2e-3);
+      return;
+    }
+    if (host.postpone()) return;
+    this.step(host, { type: "timer" });
+  }
+
+  /** Takes the next entry of the agenda. */
+  #happen(): void {
+    const { agenda, hosts, plan } = this;
+    agenda.take();
+    const { kind, number, ref, more } = agenda;
+    const host = hosts[agenda.who]!;
+    switch (kind) {
+      case EVENT.request:
+        return this.network.arrive(ref as Request);
+      case EVENT.open:
+        return this.network.open(ref as Stream);
+      case EVENT.effect:
+        return this.work.land(ref as Job);
+      case EVENT.bookmark:
+        this.network.bookmark();
+        return agenda.add(this.time + BOOKMARKS_MS, EVENT.bookmark, 0);
+      case EVENT.fault:
+        return this.mishaps.begin(plan.faults[number]!, number);
+      case EVENT.fade:
+        return this.mishaps.end(plan.faults[number]!);
+      case EVENT.rate:
+        host.clocks.setRate(this.time, number);
+        return this.arm(host);
+      case EVENT.wake:
+        host.clocks.suspend(this.time, false);
+        return this.arm(host);
+      case EVENT.thaw:
+        return host.clocks.freeze(this.time, false);
+      case EVENT.reopen:
+        return this.mishaps.reopen();
+      case EVENT.boot:
+        return this.boot(host);
+    }
+    if (this.time < host.pausedUntil) {
+      // It lies in a buffer until the process goes on.
+      return agenda.add(host.pausedUntil + 1e-3, kind, host.index, number, ref, more);
+    }
+    this.#reach(host, kind, number, ref, more);
+  }
+
+  /** Something comes to a process that runs. */
+  #reach(host: Host, kind: number, life: number, ref: unknown, more: unknown): void {
+    if (!host.alive) return;
+    switch (kind) {
+      case EVENT.answer:
+        return this.network.answered(host, ref as Request, more as Version);
+      case EVENT.watched:
+        return this.network.watched(host, ref as Stream, more as Version);
+      case EVENT.ended:
+        return this.network.ended(host, ref as Stream, more as "failed");
+      case EVENT.call:
+        if (life === host.life) this.call(host, ref as Input);
+        return;
+    }
+    const job = ref as Job;
+    if (job.life !== host.life) return;
+    if (kind === EVENT.work) this.work.call(host, job);
+    else if (kind === EVENT.act) this.work.act(host, job);
+    else this.work.settle(host, job);
+  }
+
+  /** A user calls; says whether it meant anything. */
+  call(host: Host, input: Input): boolean {
+    if (!host.alive) return false;
+    if (this.time < host.pausedUntil) {
+      this.agenda.add(host.pausedUntil + 1e-3, EVENT.call, host.index, host.life, input);
+      return true;
+    }
+    switch (input.type) {
+      case "contend":
+        if (this.closing) return false;
+        host.wanted = true;
+        if (!host.withdrawn) return false;
+        host.withdrawn = false;
+        this.checker.contends(host, true);
+        if (!host.watching) {
+          host.watching = true;
+          this.step(host, { type: "start" });
+        }
+        break;
+      case "stop":
+        if (host.wanted || !host.withdrawn || !host.watching) return false;
+        host.watching = false;
+        this.step(host, input);
+        this.network.abort(host);
+        return true;
+      case "resign":
+        if (host.job === undefined || host.job.told) return false;
+    }
+    this.step(host, input);
+    return true;
+  }
+
+  /** A process starts, when the operator lets it. */
+  boot(host: Host): void {
+    if (host.alive || (this.healing && host.make !== "k8sensus")) return;
+    const notBefore = Math.max(this.mishaps.closedUntil, host.pausedUntil);
+    if (this.time < notBefore) return this.agenda.add(notBefore, EVENT.boot, host.index);
+    const nonce = nonceOf(host.index, ++host.life);
+    host.identity = `${host.name}_${nonce}_-`;
+    host.machine = (this.options.machine ?? makeMachine)(host, nonce);
+    host.alive = host.withdrawn = true;
+    host.watching = false;
+    this.trace?.note(this.time, host.index, `process ${host.life} starts`);
+    this.checker.booted(host, host.identity);
+    this.call(host, { type: "contend" });
+  }
+
+  /** A process dies. */
+  kill(host: Host): void {
+    this.trace?.note(this.time, host.index, "the process dies");
+    host.alive = false;
+    host.due = Infinity;
+    host.job = undefined;
+    this.network.drop(host);
+    this.checker.crashed(host);
+  }
+
+  /** Steps a machine, and carries out what it wants. */
+  step(host: Host, input: Input): void {
+    if (!host.alive) return;
+    const { trace, time } = this;
+    if (++this.tally.steps > MOST_STEPS) throw new Error("this never ends");
+    trace?.input(time, host.index, input);
+    const now = host.now();
+    const effects = host.machine.step(input, now, host.dice.next());
+    if (host.pauseInStepMs > 0 && effects.length > 0) {
+      host.pausedUntil = Math.max(host.pausedUntil, time + host.pauseInStepMs);
+      host.pauseInStepMs = 0;
+    }
+    for (let i = 0; i < effects.length; i++) {
+      trace?.effect(time, host.index, effects[i]!);
+      this.#perform(host, effects[i]!);
+    }
+    this.arm(host);
+    host.overdue = host.deadline <= now.mono ? host.overdue + 1 : 0;
+    if (host.overdue > MOST_OVERDUE) {
+      throw new Violation("I9", `${host.name} wants to be called at once, again and again`);
+    }
+    this.checker.look();
+  }
+
+  #perform(host: Host, effect: Effect): void {
+    const { checker, network } = this;
+    switch (effect.type) {
+      case "write": {
+        const mark = effect.lease.metadata.annotations?.[ANNOTATION.write] ?? "";
+        const now = host.now();
+        this.#request(host, now.mono);
+        checker.writes(host, effect.kind, effect.lease, mark, now);
+        return network.ask(host, effect.id, effect.kind, effect.lease);
+      }
+      case "read":
+        this.#request(host, host.clocks.mono(this.time));
+        return network.ask(host, effect.id, "read");
+      case "abandon":
+        return network.abandon(host, effect.id);
+      case "watch":
+        this.#request(host, host.clocks.mono(this.time));
+        return network.watch(host, effect.watch, effect.from);
+      case "unwatch":
+        return network.close(host, effect.watch);
+      case "startTerm":
+        if (host.promises === "everything") this.tally.terms++;
+        else this.tally.foreignTerms++;
+        checker.started(host, effect.term, effect.token);
+        return this.work.start(host, effect.term, effect.token);
+      case "endTerm":
+        checker.told(host, effect.term);
+        return this.work.tell(host, effect.term);
+      case "revokeTerm":
+        return checker.over(host, effect.term, "revoked");
+      case "released":
+        return checker.over(host, effect.term, "released");
+      case "withdrawn":
+        return this.#withdrawn(host);
+    }
+  }
+
+  #request(host: Host, mono: number): void {
+    this.tally.requests++;
+    this.checker.requests(host, mono);
+  }
+
+  /** The machine has stopped contending; its user may want more, now or later, or wants it to stop watching. */
+  #withdrawn(host: Host): void {
+    const { agenda, time, plan } = this;
+    this.checker.contends(host, false);
+    host.withdrawn = true;
+    const rest = host.dice.skewed(plan.leaseDurationMs);
+    if (host.wanted) {
+      agenda.add(time + rest, EVENT.call, host.index, host.life, { type: "contend" });
+    } else agenda.add(time, EVENT.call, host.index, host.life, { type: "stop" });
+  }
+
+  /** Sets the timer of a machine; it never fires early. */
+  arm(host: Host): void {
+    if (!host.alive) return;
+    // As the shell does: nobody is there who wants anything.
+    if (!host.watching) {
+      host.due = host.deadline = Infinity;
+      return;
+    }
+    host.deadline = host.machine.deadline(host.clocks.now(this.time));
+    host.due = host.clocks.when(host.deadline, this.time) + 1e-3 + host.dice.next();
+    host.late = false;
+  }
+
+  #committed(version: Version): void {
+    this.tally.commits++;
+    if (this.trace !== undefined) {
+      const who = version.by < 0 ? "" : ` by ${this.hosts[version.by]!.name}`;
+      this.trace.note(this.time, -1, `version ${version.rv}: ${version.kind}${who}`);
+    }
+    this.checker.committed(version);
+    this.network.broadcast(version);
+  }
+}
+
+/** Whether a fault makes a Lease look free to those of other makes. */
+function disturbs(kind: Plan["faults"][number]["kind"]): boolean {
+  return ["empty", "replace", "delete", "recreate", "putBackHeld", "putBackReleased", "restore"]
+    .concat(["webhook", "shorten", "steal", "swapHolder", "noop"]).includes(kind);
+}
