@@ -1,7 +1,7 @@
 // Tokens and keys are never told: not in the log at its most talkative, not in errors, not over HTTP.
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { ApiServer, CUT, type Interception } from "../lib/testing/mod.ts";
-import { until } from "./support/players.ts";
+import { until } from "./support/until.ts";
 import { TestProcess } from "./support/processes.ts";
 
 const TOKEN = "eyJhbGciOiJub25lIn0.c2VjcmV0LXNlY3JldC1zZWNyZXQ.b3RoZXItc2lnbmF0dXJl";

@@ -2,7 +2,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { WorkUnfinished } from "../lib/errors.ts";
 import { ApiServer } from "../lib/testing/mod.ts";
-import { type Act, Hand, Player, staleActs, until } from "./support/players.ts";
+import { type Act, Hand, Player, staleActs } from "./support/players.ts";
+import { until } from "./support/until.ts";
 import { held, Rig } from "./support/rig.ts";
 
 const TERM = 1;

@@ -7,7 +7,7 @@ import { readLease } from "../../lib/lease.ts";
 import { ApiServer } from "../../lib/testing/mod.ts";
 import { writeCertificates } from "../control_plane/certificates.ts";
 import { ServiceAccountMount } from "../control_plane/mount.ts";
-import { until } from "../support/players.ts";
+import { until } from "../support/until.ts";
 import { TestProcess } from "../support/processes.ts";
 import { containerCommand, type ContainerOptions, type Image } from "./build.ts";
 

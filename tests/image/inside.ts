@@ -5,7 +5,7 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { pause } from "../support/players.ts";
+import { pause } from "../support/until.ts";
 import type { Image } from "./build.ts";
 import { childOf, Cluster, Container, statusOf } from "./container.ts";
 

@@ -5,7 +5,7 @@ import { controlPlaneOrSkip, sharedControlPlane } from "../control_plane/shared.
 import { withEnv } from "../support/env.ts";
 import { MountedCandidate } from "../support/mounted.ts";
 import { Petitioner } from "../support/petitioner.ts";
-import { pause, until } from "../support/players.ts";
+import { pause, until } from "../support/until.ts";
 
 const ignore = await controlPlaneOrSkip();
 const controlPlane = sharedControlPlane();

@@ -15,7 +15,7 @@ import { fromKubeconfig } from "../../lib/kubernetes/kubeconfig.ts";
 import { silent } from "../../lib/logger.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { config, type Files, files, type Parts } from "../support/kubeconfig_files.ts";
-import { until } from "../support/players.ts";
+import { until } from "../support/until.ts";
 import { TestProcess } from "../support/processes.ts";
 
 const API = "client.authentication.k8s.io/v1";

@@ -7,7 +7,7 @@ import { compareTokens } from "../../lib/token.ts";
 import type { ControlPlane } from "../control_plane/control_plane.ts";
 import { controlPlaneOrSkip, sharedControlPlane } from "../control_plane/shared.ts";
 import { Petitioner } from "../support/petitioner.ts";
-import { until } from "../support/players.ts";
+import { until } from "../support/until.ts";
 import { TestProcess } from "../support/processes.ts";
 
 const ignore = await controlPlaneOrSkip();

@@ -6,7 +6,7 @@ import { atAddress } from "../../lib/kubernetes/config.ts";
 import { ApiServer, refusal } from "../../lib/testing/mod.ts";
 import { compareTokens } from "../../lib/token.ts";
 import { Petitioner } from "../support/petitioner.ts";
-import { pause, until } from "../support/players.ts";
+import { pause, until } from "../support/until.ts";
 
 const REVIEWS = "selfsubjectaccessreviews";
 const ROLE = JSON.stringify({

@@ -7,7 +7,7 @@ import { signToken } from "../control_plane/signed_token.ts";
 import { withEnv } from "../support/env.ts";
 import { MountedCandidate } from "../support/mounted.ts";
 import { Petitioner } from "../support/petitioner.ts";
-import { until } from "../support/players.ts";
+import { until } from "../support/until.ts";
 
 const ignore = await controlPlaneOrSkip();
 const controlPlane = sharedControlPlane();

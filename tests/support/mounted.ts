@@ -7,7 +7,7 @@
 import { assertEquals } from "@std/assert";
 import type { ControlPlane } from "../control_plane/control_plane.ts";
 import type { ServiceAccountMount } from "../control_plane/mount.ts";
-import { until } from "./players.ts";
+import { until } from "./until.ts";
 import { TestProcess } from "./processes.ts";
 
 /** The Lease, as much of it as matters here. */

@@ -9,7 +9,7 @@ import type { Client } from "../../lib/kubernetes/client.ts";
 import { type Logger, silent } from "../../lib/logger.ts";
 import { routes } from "../../lib/server/routes.ts";
 import type { Term } from "../../lib/term.ts";
-import { until } from "./players.ts";
+import { until } from "./until.ts";
 
 /** Leads when it may, and does nothing else. */
 export class Petitioner implements AsyncDisposable {
