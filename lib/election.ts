@@ -174,6 +174,10 @@ function takeIn(step: Step, input: Input): void {
     case "contend":
       assert(state.watch.wanted, "start before contending");
       state.contending = true;
+      // Who withdraws a second time is told a second time.
+      if (state.role.name === "settling" && state.role.until === Infinity) {
+        state.role = { ...state.role, until: step.now.mono };
+      }
       return;
     case "withdraw":
       return withdraw(step);

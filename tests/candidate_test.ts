@@ -406,6 +406,15 @@ Deno.test("a withdrawn candidate whose acquisition succeeds gives it back unused
   rig.only("withdrawn");
 });
 
+Deno.test("H5: an acquisition that comes back in a Lease made anew starts no term", () => {
+  const rig = first(released(10));
+  const write = rig.only("write");
+  rig.answer(write, { kind: "conflict" });
+  rig.show(edited(stored(write.lease, 13), 13, (lease) => lease.metadata.uid = "uid-2"));
+  assertEquals(rig.take("startTerm"), []);
+  assertEquals(waits(rig), D);
+});
+
 Deno.test("H5: candidates of a deleted Lease do not take what was there", () => {
   const rig = first(held(5));
   rig.sleep(14_000);

@@ -234,3 +234,18 @@ Deno.test("who stops asks for nothing more, whatever is on its way", () => {
   assertEquals(rig.answer(read, unknown), []);
   assertEquals(rig.election.deadline(rig.now), Infinity);
 });
+
+Deno.test("I8: who withdraws is told once that it has, though its work ends later", () => {
+  const rig = new Rig({ drainMs: 1_000 });
+  rig.lead();
+  rig.step({ type: "withdraw" });
+  rig.sleep(2 * D);
+  assertEquals(rig.take("withdrawn").length, 1);
+  rig.step({ type: "contend" });
+  rig.step({ type: "withdraw" });
+  rig.sleep(1);
+  assertEquals(rig.take("withdrawn").length, 1, "a second time, for the second time");
+  rig.step({ type: "settled", term: 1 });
+  assertEquals(rig.take("withdrawn"), []);
+  assertEquals(rig.role, "observing");
+});

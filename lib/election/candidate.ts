@@ -65,7 +65,8 @@ export function candidateSees(step: Step, changed: boolean): void {
     );
   }
   if (role.name !== "acquiring") return;
-  const attempt = record === undefined ? undefined : ownAttempt(step, record);
+  // A Lease that was made anew, be it from what I wrote, is another one.
+  const attempt = record?.uid === role.from.uid ? ownAttempt(step, record) : undefined;
   if (attempt === undefined) {
     // The version is what we wanted to replace: a conflict that was none.
     if (record?.rv === role.from.rv && sameClaim(record, role.from)) {

@@ -190,8 +190,9 @@ function finish(step: Step, done: boolean): void {
 export function settled(step: Step, term: number): void {
   const { state, effects, now } = step;
   if (state.role.name === "settling" && state.role.term === term) {
+    const told = state.role.until === Infinity;
     state.role = { name: "observing" };
-    if (!state.contending) effects.push({ type: "withdrawn" });
+    if (!state.contending && !told) effects.push({ type: "withdrawn" });
     return;
   }
   if (tenureOf(state)?.term !== term) return;

@@ -206,7 +206,10 @@ export type Role =
   }
   /** No act can start any more; the release is being written. */
   | { readonly name: "releasing"; readonly tenure: Tenure }
-  /** The term is over, its work is not; who no longer contends waits for it until `until` (monotonic). */
+  /**
+   * The term is over, its work is not; who no longer contends waits for it until `until` (monotonic), which
+   * is `Infinity` once it has been told that it waits no longer.
+   */
   | { readonly name: "settling"; readonly term: number; readonly until: number };
 
 /** The watch, as it is meant to be. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertGreater } from "@std/assert";
 import type { ControlPlane, ServiceAccount } from "../control_plane/control_plane.ts";
 import * as writes from "../control_plane/lease_writes.ts";
 import {
@@ -133,13 +133,22 @@ export class Contest implements AsyncDisposable {
   ): Promise<[leader: Candidate, other: Candidate, ...others: Candidate[]]> {
     const leader = await this[kind]("a", options);
     await leader.says("elected");
-    const other = await this[kind]("b", options);
-    const others = count === 2 ? [] : [await this[kind]("c", options)];
-    for (const each of [other, ...others]) {
-      await each.says("candidate");
-      await each.follows(leader);
-    }
+    const other = await this.follower(kind, "b", leader, options);
+    const others = count === 2 ? [] : [await this.follower(kind, "c", leader, options)];
     return [leader, other, ...others];
+  }
+
+  /** Starts one more, and waits until it contends and knows of the leader. */
+  async follower(
+    kind: "service" | "worker",
+    name: string,
+    leader: Candidate,
+    options?: CandidateOptions,
+  ): Promise<Candidate> {
+    const follower = await this[kind](name, options);
+    await follower.says("candidate");
+    await follower.follows(leader);
+    return follower;
   }
 
   /** Waits for a leader, by its own log. */
@@ -237,6 +246,8 @@ export class Contest implements AsyncDisposable {
     const acted = this.candidates.some(({ poll }) => poll === undefined);
     const acts = acted ? await this.allActs() : [];
     const all = await this.writes();
+    // Or nothing could be found against anybody.
+    assertGreater(all.length, 0);
     return {
       staleActs: findStaleActs(acts),
       sharedTokens: findSharedTokens(acts),

@@ -86,9 +86,7 @@ async function quiet(proxy: TcpProxy): Promise<void> {
 async function lateAcquisition(contest: Contest): Promise<void> {
   const first = await contest.worker("a");
   await first.says("elected");
-  const late = await contest.worker("b", { flags: PROBES_ONCE });
-  await late.says("candidate");
-  await late.follows(first);
+  const late = await contest.follower("worker", "b", first, { flags: PROBES_ONCE });
   first.signal("SIGKILL");
   await first.exitCode();
   // The last renewal may be on its way.
@@ -167,7 +165,9 @@ async function assertNextTerm(contest: Contest, worker: Candidate, last: ActReco
 /** 6: a leader that is cut off, and told to go when the network is healed. */
 async function healed(contest: Contest, knowing: boolean): Promise<void> {
   // Its work does not end when its term does, but when the process is told to go: then another leads.
-  const [leader, next] = await contest.begin("worker", 2, { env: { STAYS: "yes" } });
+  const leader = await contest.worker("a", { env: { STAYS: "yes" } });
+  await leader.says("elected");
+  const next = await contest.follower("worker", "b", leader);
   leader.proxy.cut();
   await next.says("elected");
   leader.proxy.heal();

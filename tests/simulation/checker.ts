@@ -44,6 +44,10 @@ class Books {
   withdrawn = true;
   /** When the last write of this term that it has evidence for was sent, by its own clocks. */
   confirmed?: Instant;
+  /** When the newest version was made that showed it as the holder. */
+  heldAt = -Infinity;
+  /** The term of which it has seen that the Lease is gone or another's. */
+  lost = 0;
   readonly sent = new Map<string, Instant>();
   /** What it received, and when by its monotonic clock. */
   readonly versions: Version[] = [];
@@ -94,10 +98,15 @@ export class Checker {
     if (books.versions.at(-1) === version) return;
     books.versions.push(version);
     books.monos.push(mono);
-    if (version.by !== index) return;
-    const sent = books.sent.get(version.record?.write ?? "");
-    if (sent === undefined || version.kind === "release") return;
-    if (books.confirmed === undefined || sent.mono > books.confirmed.mono) books.confirmed = sent;
+    const { record } = version;
+    if (record?.holder === books.identity) {
+      const sent = books.sent.get(record.write ?? "");
+      if (sent === undefined) return;
+      books.heldAt = Math.max(books.heldAt, version.at);
+      if (books.confirmed === undefined || sent.mono > books.confirmed.mono) books.confirmed = sent;
+    } else if (version.at > books.heldAt && !this.restored) {
+      books.lost = books.term;
+    }
   }
 
   /** The largest token with which the Lease was ever taken; "0" before the first. */
@@ -277,6 +286,7 @@ export class Checker {
     if (term !== books.term || (books.phase !== "going" && books.phase !== "told")) {
       broken("I2", `${name} acts in term ${term}, which is over`);
     }
+    if (books.lost === term) broken("I2", `${name} acts though it saw that it has lost the Lease`);
     if (books.released) broken("I5", `${name} acts after its release`);
     if (starts && books.phase === "told") {
       broken("I2", `${name} starts work after it was told to stop`);

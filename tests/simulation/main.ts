@@ -6,6 +6,7 @@
 import { type Found, SEEDS, type Share } from "./campaign.ts";
 import { type Flags, HELP, parseFlags } from "./flags.ts";
 import { makePlan } from "./planner.ts";
+import { LEADER } from "./plan.ts";
 import { playParallel } from "./pool.ts";
 import { addShare, checkUncounted, nextSeed, type Reliability } from "./reliability.ts";
 import { shorten } from "./shorten.ts";
@@ -44,9 +45,8 @@ function explain({ seed, message }: Found): void {
   if (violation === undefined) return;
   console.log(`${shorter.faults.length} of ${plan.faults.length} faults are enough:`);
   for (const fault of shorter.faults) {
-    console.log(
-      `${fault.at.toFixed(3).padStart(12)}  ${names[fault.who % names.length]} ${faultText(fault)}`,
-    );
+    const whose = fault.who === LEADER ? "the leader" : names[fault.who % names.length];
+    console.log(`${fault.at.toFixed(3).padStart(12)}  ${whose}: ${faultText(fault)}`);
   }
   for (const line of timeline(trace!.entries, names)) console.log(line);
 }

@@ -5,7 +5,7 @@ import { editByHand, exported, putBack, recreate } from "./hands.ts";
 import type { Host } from "./host.ts";
 import type { Version } from "./lease_server.ts";
 import type { Fault, FaultKind } from "./plan.ts";
-import { WEATHER } from "./plan.ts";
+import { LEADER, WEATHER } from "./plan.ts";
 import type { Simulation } from "./simulation.ts";
 import { PLACE } from "./tally.ts";
 
@@ -18,8 +18,8 @@ const WEATHER_KINDS: ReadonlySet<FaultKind> = new Set(WEATHER);
 /** Begins and ends faults. */
 export class Mishaps {
   readonly #sim: Simulation;
-  /** Weather that is on. */
-  readonly #weather: Fault[] = [];
+  /** Weather that is on, and where. */
+  readonly #weather: { readonly fault: Fault; readonly host: Host }[] = [];
   /** No process starts before: etcd or somebody has put back an old release, which only a witness sees through. */
   closedUntil = -Infinity;
 
@@ -28,12 +28,12 @@ export class Mishaps {
   }
 
   begin(fault: Fault, number: number): void {
-    const { hosts, agenda, time, trace } = this.#sim;
+    const { agenda, time, trace } = this.#sim;
     const { kind, forMs } = fault;
-    const host = hosts[fault.who % hosts.length]!;
+    const host = this.#target(fault);
     if (trace !== undefined) trace.fault(time, fault, host.index);
     if (WEATHER_KINDS.has(kind)) {
-      this.#weather.push(fault);
+      this.#weather.push({ fault, host });
       agenda.add(time + forMs, EVENT.fade, host.index, number);
       return this.#look(host);
     }
@@ -46,13 +46,22 @@ export class Mishaps {
     }
   }
 
+  /** Whom a fault hits. */
+  #target({ who, pick }: Fault): Host {
+    const { hosts } = this.#sim;
+    const leads = ({ job }: Host) => job !== undefined && job.begun && !job.told;
+    const leader = who === LEADER ? hosts.find(leads) : undefined;
+    return leader ?? hosts[(who === LEADER ? pick : who) % hosts.length]!;
+  }
+
   /** Weather is over. */
   end(fault: Fault): void {
-    const { hosts, network } = this.#sim;
-    if (fault.kind === "outage") network.outage = 0;
-    const place = this.#weather.indexOf(fault);
-    if (place >= 0) this.#weather.splice(place, 1);
-    this.#look(hosts[fault.who % hosts.length]!);
+    if (fault.kind === "outage") this.#sim.network.outage = 0;
+    const place = this.#weather.findIndex((weather) => weather.fault === fault);
+    if (place < 0) return;
+    const { host } = this.#weather[place]!;
+    this.#weather.splice(place, 1);
+    this.#look(host);
   }
 
   /** All weather is over. */
@@ -63,11 +72,10 @@ export class Mishaps {
 
   /** Sums up the weather of a host. */
   #look(host: Host): void {
-    const { hosts } = this.#sim;
     host.rates.fill(0);
     host.storms = 0;
-    for (const { kind, who, rate, ms, pick, at, forMs } of this.#weather) {
-      if (hosts[who % hosts.length] !== host) continue;
+    for (const { fault: { kind, rate, ms, pick, at, forMs }, host: other } of this.#weather) {
+      if (other !== host) continue;
       const place = PLACE[kind];
       host.storms++;
       host.rates[place] = rate;

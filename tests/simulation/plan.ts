@@ -104,10 +104,13 @@ export type WeatherKind = typeof WEATHER[number];
 /** Everything that can go wrong. */
 export type FaultKind = WeatherKind | typeof MISHAPS[number] | typeof HANDS[number];
 
+/** In the place of a host: the one that leads when the fault begins, or any if none does. */
+export const LEADER = -1;
+
 /** One thing that goes wrong. */
 export interface Fault {
   readonly kind: FaultKind;
-  /** Whose host; of no meaning for {@linkcode HANDS}. */
+  /** Whose host; {@linkcode LEADER} for that of whoever leads then. Of no meaning for {@linkcode HANDS}. */
   readonly who: number;
   /** When it begins, in milliseconds of true time. */
   readonly at: number;

@@ -6,6 +6,7 @@ import {
   type Fault,
   type FaultKind,
   HANDS,
+  LEADER,
   type Make,
   MISHAPS,
   type Plan,
@@ -61,9 +62,9 @@ export function makePlan(seed: number): Plan {
   }
   const chaosMs = CHAOS * leaseDurationMs;
   const attemptMs = common.attemptTimeoutMs!;
-  const faults = kinds.flatMap((kind) =>
-    drawFaults(dice, kind, { seed, count: all, chaosMs, leaseDurationMs })
-  );
+  const centres = Array.from({ length: dice.below(4) }, () => dice.between(0, chaosMs));
+  const bounds = { seed, count: all, chaosMs, leaseDurationMs, centres };
+  const faults = kinds.flatMap((kind) => drawFaults(dice, kind, bounds));
   return {
     seed,
     leaseDurationMs,
@@ -95,7 +96,7 @@ function drawTiming(dice: Dice, leaseDurationMs: number): Required<TimingOptions
   const tightest = tightestSkewMs(leaseDurationMs);
   const clockSkewMs = dice.chance(0.6) ? tightest : leaseDurationMs * dice.between(0.16, 0.5);
   const fenceMs = leaseDurationMs - clockSkewMs;
-  const stopGraceMs = dice.chance(0.2) ? 0 : fenceMs * dice.between(0, 0.4);
+  const stopGraceMs = dice.chance(0.05) ? 0 : fenceMs * dice.between(0, 0.4);
   const stopMs = fenceMs - stopGraceMs;
   const retryPeriodMs = stopMs * dice.between(0.15, 0.4);
   const attemptTimeoutMs = (stopMs - retryPeriodMs) / 3 * dice.between(0.3, 1);
@@ -127,6 +128,8 @@ interface Bounds {
   readonly count: number;
   readonly chaosMs: number;
   readonly leaseDurationMs: number;
+  /** Times around which troubles gather. */
+  readonly centres: readonly number[];
 }
 
 /** How often a fault of this kind comes, each time at random. */
@@ -136,12 +139,14 @@ function drawFaults(dice: Dice, kind: FaultKind, bounds: Bounds): Fault[] {
 }
 
 function drawFault(dice: Dice, kind: FaultKind, bounds: Bounds): Fault {
-  const { count, chaosMs, leaseDurationMs } = bounds;
-  const unit = leaseDurationMs;
+  const { count, chaosMs, leaseDurationMs: unit, centres } = bounds;
+  const gathered = centres.length > 0 && dice.chance(0.5);
   const fault = {
     kind,
-    who: dice.below(count),
-    at: dice.between(0, chaosMs),
+    who: dice.chance(0.4) ? LEADER : dice.below(count),
+    at: gathered
+      ? Math.min(chaosMs, Math.max(0, dice.pick(centres) + dice.between(-0.5 * unit, 1.5 * unit)))
+      : dice.between(0, chaosMs),
     forMs: dice.skewed(5 * unit),
     rate: dice.chance(0.4) ? 1 : dice.between(0.03, 1),
     ms: dice.skewed(3 * unit),

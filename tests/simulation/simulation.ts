@@ -125,7 +125,7 @@ export class Simulation {
       agenda.add(chance.skewed(plan.leaseDurationMs), EVENT.boot, host.index);
     }
     for (const [number, fault] of plan.faults.entries()) {
-      agenda.add(fault.at, EVENT.fault, fault.who % this.hosts.length, number);
+      agenda.add(fault.at, EVENT.fault, 0, number);
     }
     agenda.add(BOOKMARKS_MS, EVENT.bookmark, 0);
     this.run(plan.chaosMs);
@@ -367,7 +367,7 @@ export class Simulation {
       host.due = host.deadline = Infinity;
       return;
     }
-    host.deadline = host.machine.deadline(host.clocks.now(this.time));
+    host.deadline = host.machine.deadline(host.now());
     host.due = host.clocks.when(host.deadline, this.time) + 1e-3 + host.dice.next();
     host.late = false;
   }
