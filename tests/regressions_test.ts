@@ -1,7 +1,13 @@
-// Defects of the machine that a review or the simulator found, each by its name. What a rule of the protocol
+// Defects that a review or the simulators found, each by its name. What a rule of the protocol
 // asks for in general stands in candidate_test.ts and leader_test.ts.
 import { assert, assertEquals, assertGreater, assertLessOrEqual } from "@std/assert";
+import { RequestFailed } from "../lib/errors.ts";
+import { VERBS } from "../lib/kubernetes/access.ts";
+import type { Client, HttpAnswer, HttpRequest } from "../lib/kubernetes/client.ts";
 import type { Answer, LeaseRecord } from "../lib/lease.ts";
+import { silent } from "../lib/logger.ts";
+import { preflight } from "../lib/preflight.ts";
+import { FakeClock } from "./support/fake_clock.ts";
 import { ANNOTATION, byClientGo, edited, held, released, Rig, unheld } from "./support/rig.ts";
 
 const D = 15_000;
