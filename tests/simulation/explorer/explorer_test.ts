@@ -3,11 +3,16 @@ import { assert, assertEquals, assertGreater, assertStringIncludes } from "@std/
 import type { Instant } from "../../../lib/clock.ts";
 import { type Effect, Election, type Input, type Settings } from "../../../lib/election.ts";
 import { ANNOTATION } from "../../../lib/lease.ts";
+import { Cast } from "./cast.ts";
 import { explore } from "./explorer.ts";
+import { Fingerprints } from "./fingerprint.ts";
 import { HELP, parseFlags } from "./flags.ts";
-import { type Budgets, makeScope, tightTiming } from "./scope.ts";
+import { movesOf } from "./moves.ts";
+import { type Budgets, FAULTS, makeScope, tightTiming } from "./scope.ts";
+import { firstWorld, play } from "./turn.ts";
 import { timeline } from "../timeline.ts";
 import { Visited } from "./visited.ts";
+import type { World } from "./world.ts";
 
 const MOST_STATES = 200_000;
 
@@ -34,6 +39,38 @@ Deno.test("candidates of equal clocks may change places", () => {
   const unequal = explore(makeScope(["exact", "slow"], { resigns: 1 }));
   assert(equal.complete && unequal.complete);
   assertGreater(unequal.states, 1.5 * equal.states);
+});
+
+Deno.test("worlds that count as one go on alike", () => {
+  const scope = makeScope(["slow", "fast"], { crashes: 1 });
+  const cast = new Cast(scope);
+  const prints = new Fingerprints(cast);
+  const printOf = (world: World) => {
+    prints.take(world);
+    return `${prints.low} ${prints.high}`;
+  };
+  const nextOf = (world: World) =>
+    movesOf(scope, world).map((move) => play(cast, world, move)).map((next) => ({
+      next,
+      print: printOf(next),
+    }));
+  const after = new Map<string, string>();
+  let merged = 0;
+  const waiting = [firstWorld(cast, FAULTS.map((fault) => scope.budgets[fault]))];
+  for (let world; (world = waiting.pop()) !== undefined;) {
+    const print = printOf(world);
+    const all = nextOf(world);
+    const ways = all.map((way) => way.print).sort().join();
+    const known = after.get(print);
+    if (known !== undefined) {
+      merged++;
+      assertEquals(ways, known);
+      continue;
+    }
+    after.set(print, ways);
+    waiting.push(...all.map(({ next }) => next));
+  }
+  assertGreater(merged, 1_000);
 });
 
 /** A machine that is wrong in one point; `amend` sees what the real one did. */
