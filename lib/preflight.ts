@@ -107,6 +107,8 @@ export class Preflight {
       throw error;
     } finally {
       cancel();
+      // One answer may have decided: the other questions are not left open.
+      late.abort();
     }
   }
 

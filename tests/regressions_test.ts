@@ -6,7 +6,8 @@ import { VERBS } from "../lib/kubernetes/access.ts";
 import type { Client, HttpAnswer, HttpRequest } from "../lib/kubernetes/client.ts";
 import type { Answer, LeaseRecord } from "../lib/lease.ts";
 import { silent } from "../lib/logger.ts";
-import { preflight } from "../lib/preflight.ts";
+import { Preflight } from "../lib/preflight.ts";
+import { makeTiming } from "../lib/timing.ts";
 import { FakeClock } from "./support/fake_clock.ts";
 import { ANNOTATION, byClientGo, edited, held, released, Rig, unheld } from "./support/rig.ts";
 
@@ -254,4 +255,30 @@ Deno.test("I8: who withdraws is told once that it has, though its work ends late
   rig.step({ type: "settled", term: 1 });
   assertEquals(rig.take("withdrawn"), []);
   assertEquals(rig.role, "observing");
+});
+
+Deno.test("I10: a question for permissions that is never answered is not left open by the next round", async () => {
+  const clock = new FakeClock();
+  const signals: AbortSignal[] = [];
+  const client = {
+    request({ signal }: HttpRequest): Promise<HttpAnswer> {
+      signals.push(signal);
+      if (signals.length % VERBS.length === 1) return Promise.resolve({ status: 500, text: "" });
+      return new Promise((_, reject) => {
+        signal.addEventListener("abort", () => reject(new RequestFailed("given up")));
+      });
+    },
+  } as unknown as Client;
+  const stop = new AbortController();
+  const timing = makeTiming();
+  const where = { namespace: "default", leaseName: "x" };
+  const asking = new Preflight({ client, ...where, timing, clock, logger: silent }).pass(
+    stop.signal,
+  );
+  // One turn is enough to take the answer in, and to begin the pause before the next round.
+  await new Promise((resolve) => setTimeout(resolve));
+  assertEquals(signals.map(({ aborted }) => aborted), VERBS.map(() => true));
+  stop.abort();
+  await asking;
+  assertEquals(clock.timers, 0);
 });

@@ -106,7 +106,9 @@ export class Judge {
     }
     if (client.closed) this.accuse("I10", `${name} closes a client that is not its own`);
     if (told !== undefined) this.accuse("I8", `${name}: elected, never lost`);
-    if (process.running > 0) this.accuse("I5", `${name} is closed while work goes on`);
+    if (process.running > 0 && !process.unfinished) {
+      this.accuse("I5", `${name} is closed while work goes on`);
+    }
     if (elector.isLeader) this.accuse("I2", `${name} is closed and leads`);
   }
 

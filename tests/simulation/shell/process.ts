@@ -28,6 +28,8 @@ export class Process {
   /** The term whose work goes on, and how many pieces of it. */
   current?: Term;
   running = 0;
+  /** Whether it was told that its work is not waited for any longer. */
+  unfinished = false;
   /** The token of the term that was told to begin and not yet to end. */
   told?: Token;
   /** When its last committed write was sent, by its monotonic clock. */

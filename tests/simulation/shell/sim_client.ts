@@ -141,8 +141,10 @@ function refusal({ status, retryAfterMs }: { status: number; retryAfterMs?: numb
 }
 
 /** What a write says, for the trace. */
-function saysOf({ metadata, spec }: Lease): string {
-  const holder = spec.holderIdentity?.split("_")[0] || "nobody";
+function saysOf(
+  { metadata, spec }: Partial<Pick<Lease, "spec">> & Pick<Lease, "metadata">,
+): string {
+  const holder = spec?.holderIdentity?.split("_")[0] || "nobody";
   return `${holder} on ${metadata.resourceVersion ?? "nothing"}`;
 }
 

@@ -1,6 +1,6 @@
 // Those who use an elector, well and badly: work that is slow, throws, ignores its signal, steps down, closes;
 // readers that walk away.
-import { ElectorBusy, TermOver } from "../../../lib/errors.ts";
+import { ElectorBusy, TermOver, WorkUnfinished } from "../../../lib/errors.ts";
 import type { Term } from "../../../lib/term.ts";
 import type { Process } from "./process.ts";
 
@@ -24,6 +24,10 @@ export async function use(process: Process): Promise<void> {
 /** Some errors are the users' own. */
 function complain(process: Process, error: unknown): void {
   if (error instanceof UserError) return;
+  if (error instanceof WorkUnfinished) {
+    process.unfinished = true;
+    return;
+  }
   if (error instanceof ElectorBusy && process.closing) return;
   process.sim.judge.accuse("crash", `${process.name}: ${(error as Error).stack ?? error}`);
 }
