@@ -363,9 +363,9 @@ function needMs({ timing, trustUnheld }: Subject, version: Version, restored: bo
 /** Whether its holder has given it up and nobody has taken it since, whatever was edited. */
 function isFree({ kind, record, before }: Version): boolean {
   if (kind === "release") return true;
-  const kept = record?.released !== undefined &&
-    record.released.rv === before?.record?.released?.rv;
-  return kept && (kind === "hand" || kind === "label") && isFree(before!);
+  const last = before?.kind === "delete" ? before.before : before;
+  const kept = record?.released !== undefined && record.released.rv === last?.record?.released?.rv;
+  return kept && (kind === "hand" || kind === "label") && isFree(last!);
 }
 
 /** Of both clocks, the one that has gone further counts. */

@@ -35,6 +35,8 @@ export const EVENT = {
   wake: 15,
   /** The wall clock goes again. */
   thaw: 16,
+  /** A process goes on after a pause. */
+  resume: 18,
   /** The operator lets new processes start again. */
   reopen: 17,
 } as const;

@@ -39,6 +39,7 @@ function calm(sim: Simulation): void {
   for (const host of hosts) {
     if (host.pausedUntil > sim.time) host.pausedUntil = sim.time;
     host.pauseInStepMs = 0;
+    sim.resume(host);
     host.clocks.suspend(sim.time, false);
     host.clocks.freeze(sim.time, false);
     // Work that never ends is ended by people, and other makes leave.

@@ -16,6 +16,14 @@ interface World {
   readonly tally: Tally;
 }
 
+/** Something that comes to a process: the fields of an entry in the agenda. */
+export interface Letter {
+  readonly kind: number;
+  readonly number: number;
+  readonly ref: unknown;
+  readonly more: unknown;
+}
+
 /** One contender. */
 export class Host implements Subject {
   readonly name: string;
@@ -44,6 +52,8 @@ export class Host implements Subject {
   /** Whether it was told to watch. */
   watching = false;
   readonly streams: Stream[] = [];
+  /** What came while the process was paused. */
+  readonly inbox: Letter[] = [];
   /** Requests that have not been answered yet. */
   readonly asked: Request[] = [];
   job?: Job;

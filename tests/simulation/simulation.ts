@@ -196,12 +196,26 @@ export class Simulation {
         return this.mishaps.reopen();
       case EVENT.boot:
         return this.boot(host);
+      case EVENT.resume:
+        return this.resume(host);
     }
-    if (this.time < host.pausedUntil) {
-      // It lies in a buffer until the process goes on.
-      return agenda.add(host.pausedUntil + 1e-3, kind, host.index, number, ref, more);
+    if (this.time < host.pausedUntil || host.inbox.length > 0) {
+      if (host.inbox.length === 0) agenda.add(host.pausedUntil + 1e-3, EVENT.resume, host.index);
+      return void host.inbox.push({ kind, number, ref, more });
     }
     this.#reach(host, kind, number, ref, more);
+  }
+
+  /** A process goes on, with what lay in its buffers, in the order in which it came. */
+  resume(host: Host): void {
+    let taken = 0;
+    while (taken < host.inbox.length && this.time >= host.pausedUntil) {
+      const { kind, number, ref, more } = host.inbox[taken++]!;
+      this.#reach(host, kind, number, ref, more);
+    }
+    host.inbox.splice(0, taken);
+    if (host.inbox.length === 0) return;
+    this.agenda.add(Math.max(this.time, host.pausedUntil) + 1e-3, EVENT.resume, host.index);
   }
 
   /** Something comes to a process that runs. */
@@ -229,7 +243,7 @@ export class Simulation {
   call(host: Host, input: Input): boolean {
     if (!host.alive) return false;
     if (this.time < host.pausedUntil) {
-      this.agenda.add(host.pausedUntil + 1e-3, EVENT.call, host.index, host.life, input);
+      this.agenda.add(this.time, EVENT.call, host.index, host.life, input);
       return true;
     }
     switch (input.type) {
@@ -278,6 +292,7 @@ export class Simulation {
     host.alive = false;
     host.due = Infinity;
     host.job = undefined;
+    host.inbox.length = 0;
     this.network.drop(host);
     this.checker.crashed(host);
   }
