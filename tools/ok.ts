@@ -39,8 +39,15 @@ const PARTS: Readonly<Record<string, Part>> = {
   lint: () => deno("lint"),
   check: (map) => deno("check", ...map, "mod.ts", "lib", "tests", ...tools()),
   docs: (map) => deno("doc", "--lint", ...map, "mod.ts", "lib/testing/mod.ts"),
+  simulate,
   test: () => deno("task", "--quiet", "test"),
 };
+
+/** Two minutes of simulation: the first seeds, the same ones every time, and fresh ones. */
+async function simulate(): Promise<number> {
+  const minute = ["task", "--quiet", "simulate", "--minutes", "1"];
+  return await deno(...minute, "--seeds", "1..4294967295") || await deno(...minute);
+}
 
 /** Runs the parts of these names. @returns The exit code of the first that fails, else 0. */
 async function main(names: string[]): Promise<number> {

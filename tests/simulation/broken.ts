@@ -2,13 +2,11 @@
 import { type Effect, Election } from "../../lib/election.ts";
 import type { Host } from "./host.ts";
 import type { Machine } from "./machine.ts";
+import { electionOf } from "./makes.ts";
 import type { Invariant } from "./violation.ts";
 
 /** The election of this project, before it is broken. */
-function sound({ identity, timing }: Host, nonce: string): Election {
-  const where = { namespace: "default", leaseName: "x" };
-  return new Election({ identity, nonce, ...where, timing, trustUnheld: false });
-}
+const sound = electionOf(Election);
 
 /** It, with other effects. */
 function withEffects(election: Election, change: (effects: Effect[]) => Effect[]): Machine {

@@ -5,27 +5,37 @@ import type { Machine } from "./machine.ts";
 import { ClientGo } from "./peers/client_go.ts";
 import { Kubert } from "./peers/kubert.ts";
 
+/** Makes elections of this project, or of a class derived from theirs. */
+export function electionOf(Class: typeof Election): (host: Host, nonce: string) => Election {
+  return ({ identity, timing, trustUnheld }, nonce) => {
+    return new Class({
+      identity,
+      nonce,
+      namespace: "default",
+      leaseName: "x",
+      timing,
+      trustUnheld,
+    });
+  };
+}
+
+const election = electionOf(Election);
+
 /** Makes the machine of a process that starts on this host. */
 export function makeMachine(host: Host, nonce: string): Machine {
-  const { identity, timing, trustUnheld, make } = host;
+  const { identity, timing, make } = host;
   const { leaseDurationMs, stopMs, retryPeriodMs } = timing;
-  if (make === "k8sensus") {
-    const where = { namespace: "default", leaseName: "x" };
-    return new Election({ identity, nonce, ...where, timing, trustUnheld });
-  }
+  if (make === "k8sensus") return election(host, nonce);
   if (make === "kubert") {
     return new Kubert({ identity, leaseDurationMs, renewGraceMs: leaseDurationMs / 5 });
   }
-  // Its renew deadline is where our work is told to stop.
-  const renewDeadlineMs = Math.max(stopMs, 1.3 * retryPeriodMs);
-  const old = make === "client-go-old";
-  const releaseOnCancel = host.index % 2 === 0;
   return new ClientGo({
     identity,
     leaseDurationMs,
-    renewDeadlineMs,
+    // Where our work is told to stop.
+    renewDeadlineMs: Math.max(stopMs, 1.3 * retryPeriodMs),
     retryPeriodMs,
-    releaseOnCancel,
-    old,
+    releaseOnCancel: host.index % 2 === 0,
+    old: make === "client-go-old",
   });
 }

@@ -13,10 +13,7 @@ export function shorten(plan: Plan, options: Options = {}): Plan {
   const breaks = (faults: readonly Fault[]) =>
     ++attempts <= MOST_ATTEMPTS &&
     simulate({ ...plan, faults }, options).violation?.invariant === law;
-  const faults = fewest(plan.faults, breaks);
-  // One after the other: two that are weaker each by itself may break another law together.
-  for (const i of faults.keys()) faults[i] = weaker(faults[i]!, i, faults, breaks);
-  return { ...plan, faults };
+  return { ...plan, faults: shortest(fewest(plan.faults, breaks), breaks) };
 }
 
 /** Leaves out ever smaller parts of a list, and keeps what still breaks. */
@@ -38,17 +35,16 @@ function fewest(all: readonly Fault[], breaks: (faults: readonly Fault[]) => boo
   return kept;
 }
 
-/** The fault made certain, and half as long again and again, while that still breaks. */
-function weaker(
-  fault: Fault,
-  place: number,
-  all: readonly Fault[],
-  breaks: (faults: readonly Fault[]) => boolean,
-): Fault {
-  let best = fault;
-  for (;;) {
-    const next = { ...best, forMs: Math.floor(best.forMs / 2) };
-    if (next.forMs === 0 || !breaks(all.with(place, next))) return best;
-    best = next;
+/** Halves how long each fault lasts, again and again, while that still breaks. */
+function shortest(all: Fault[], breaks: (faults: readonly Fault[]) => boolean): Fault[] {
+  let kept = all;
+  for (const place of all.keys()) {
+    for (;;) {
+      const fault = kept[place]!;
+      const next = kept.with(place, { ...fault, forMs: Math.floor(fault.forMs / 2) });
+      if (next[place]!.forMs === 0 || !breaks(next)) break;
+      kept = next;
+    }
   }
+  return kept;
 }

@@ -11,7 +11,7 @@ import { simulate } from "./simulation.ts";
 import { timeline } from "./timeline.ts";
 
 /** Seeds that are played in each of the shares. */
-const SHARE = 600;
+const SHARE = 400;
 
 function playShare(first: number, count: number): void {
   const { found, tally } = playSeeds(first, count, () => performance.now());
