@@ -25,7 +25,7 @@ const EDITS: Partial<Record<FaultKind, Edit>> = {
     spec.leaseDurationSeconds = 2 * leaseDurationMs / 1_000;
   },
   lowerToken: setToken((token) => token.length > 1 ? token.slice(1).replace(/^0+$/, "1") : "1"),
-  raiseToken: setToken((token) => token + "0"),
+  raiseToken: setToken((token) => token.length < 12 ? token + "0" : token),
   malformToken: setToken((token) => `-${token}`),
   replace: (lease) => {
     lease.spec = {};
@@ -55,6 +55,19 @@ function setToken(change: (token: string) => string): Edit {
     if (token !== undefined) annotations![ANNOTATION.token] = change(token.replace(/^-/, ""));
   };
 }
+
+/** After these the next candidate may know nothing of the tokens that there were. */
+export const TAKES_TOKENS_AWAY: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  "delete",
+  "recreate",
+  "strip",
+  "lowerToken",
+  "malformToken",
+  "replace",
+  "putBackHeld",
+  "putBackReleased",
+  "webhook",
+]);
 
 /** Carries out an edit; says whether there was anything to edit. */
 export function editByHand(kind: FaultKind, scene: Scene, at: number): boolean {

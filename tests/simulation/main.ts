@@ -3,12 +3,13 @@
  *
  * @module
  */
+import process from "node:process";
 import { type Found, SEEDS, type Share } from "./campaign.ts";
 import { type Flags, HELP, parseFlags } from "./flags.ts";
 import { makePlan } from "./planner.ts";
 import { LEADER } from "./plan.ts";
 import { playParallel } from "./pool.ts";
-import { addShare, checkUncounted, nextSeed, type Reliability } from "./reliability.ts";
+import { addRun, checkUncounted, nextSeed, type Reliability } from "./reliability.ts";
 import { shorten } from "./shorten.ts";
 import { simulate } from "./simulation.ts";
 import { Tally } from "./tally.ts";
@@ -80,6 +81,7 @@ async function playMany(flags: Flags): Promise<number> {
   const { jobs, record } = flags;
   const minutes = flags.minutes ?? (flags.seeds === undefined ? 1 : Infinity);
   const start = performance.now();
+  const { user, system } = process.cpuUsage();
   const all = { tally: new Tally(), found: [] as Found[], played: 0, spentMs: 0 };
   let told = start;
   const progress = () => {
@@ -102,15 +104,16 @@ async function playMany(flags: Flags): Promise<number> {
     all.found.push(...share.found);
     for (const { seed, message } of share.found) console.error(`seed ${seed}: ${message}`);
     all.played += share.count;
-    all.spentMs += share.spentMs;
     if (performance.now() - told >= PROGRESS_MS) progress();
   });
   progress();
+  const spent = process.cpuUsage();
+  all.spentMs = (spent.user - user + spent.system - system) / 1_000;
   if (record !== undefined) {
-    const share = { first, count: all.played, ...all };
+    const run = { first, count: all.played, ...all };
     Deno.writeTextFileSync(
       record,
-      JSON.stringify(addShare(readRecord(record), share), undefined, 2) + "\n",
+      JSON.stringify(addRun(readRecord(record), run), undefined, 2) + "\n",
     );
   }
   const { tally, found, played } = all;
@@ -120,7 +123,8 @@ async function playMany(flags: Flags): Promise<number> {
       `${
         (tally.simulatedMs / 3.6e6).toFixed(0)
       } h simulated, ${faults} faults, ${tally.terms} terms, ` +
-      `${tally.acts} acts, ${tally.actsRefused} refused, ${tally.effectsRefused} late effects refused`,
+      `${tally.acts} acts, ${tally.actsRefused} refused, ${tally.effectsRefused} late effects refused; ` +
+      `${(1_000 * played / all.spentMs).toFixed(0)} seeds per second of a processor`,
   );
   for (const one of found.slice(0, MOST_SHOWN)) explain(one);
   return found.length === 0 ? 0 : 1;

@@ -1,8 +1,7 @@
 // The command and the record that it keeps.
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import type { Share } from "./campaign.ts";
 import { HELP, parseFlags } from "./flags.ts";
-import { addShare, nextSeed, type Reliability } from "./reliability.ts";
+import { addRun, nextSeed, type Reliability, type Run } from "./reliability.ts";
 import { Tally } from "./tally.ts";
 
 const MAIN = new URL("main.ts", import.meta.url).pathname;
@@ -69,7 +68,7 @@ Deno.test("flags that cannot be taken are said in one line", () => {
   });
 });
 
-function share(first: number, count: number): Share {
+function runOf(first: number, count: number): Run {
   const tally = new Tally();
   Object.assign(tally, { seeds: count, simulatedMs: count * 3.6e6, terms: count });
   tally.faults[0] = 2 * count;
@@ -79,7 +78,7 @@ function share(first: number, count: number): Share {
 Deno.test("parts of the record add up, in any order", () => {
   let record: Reliability = {};
   for (const [first, count] of [[100, 50], [1, 9], [10, 90], [200, 1]] as const) {
-    record = addShare(record, share(first, count));
+    record = addRun(record, runOf(first, count));
   }
   const { simulator } = record;
   assertEquals(simulator!.ranges, [[1, 149], [200, 200]]);
@@ -87,5 +86,5 @@ Deno.test("parts of the record add up, in any order", () => {
   assertEquals(simulator!.seedsPerSecond, 100);
   assertEquals(nextSeed(record), 201);
   assertEquals(nextSeed({}), 0);
-  assertThrows(() => addShare(record, share(149, 1)), RangeError, "go on from 201");
+  assertThrows(() => addRun(record, runOf(149, 1)), RangeError, "go on from 201");
 });

@@ -154,7 +154,7 @@ export class Network {
     }
     let written = lease!;
     let by: VersionKind = kind;
-    if (host.hit(PLACE.webhook)) {
+    if (!this.#sim.mishaps.tokensAhead && host.hit(PLACE.webhook)) {
       written = structuredClone(written);
       const touched = meddle(written, host.variants[PLACE.webhook]!);
       // A release stays one in truth: whoever wrote it has stopped.

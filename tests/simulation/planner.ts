@@ -16,18 +16,6 @@ import {
 /** How long things go wrong, in lease durations. */
 const CHAOS = 37;
 
-/** The token of a Lease can be raised by hand, or be taken away, but not both: see `docs/safety.md`. */
-const TAKE_TOKENS_AWAY: readonly FaultKind[] = [
-  "delete",
-  "recreate",
-  "strip",
-  "lowerToken",
-  "malformToken",
-  "replace",
-  "putBackHeld",
-  "putBackReleased",
-  "restore",
-];
 /** One clock of a host may be in trouble at a time: the leader goes by the other. */
 const OF_THE_WALL: readonly FaultKind[] = ["wallJump", "freezeWall"];
 
@@ -98,7 +86,7 @@ function drawTiming(dice: Dice, leaseDurationMs: number): Required<TimingOptions
   const fenceMs = leaseDurationMs - clockSkewMs;
   const stopGraceMs = dice.chance(0.05) ? 0 : fenceMs * dice.between(0, 0.4);
   const stopMs = fenceMs - stopGraceMs;
-  const retryPeriodMs = stopMs * dice.between(0.15, 0.4);
+  const retryPeriodMs = stopMs * dice.between(0.18, 0.5);
   const attemptTimeoutMs = (stopMs - retryPeriodMs) / 3 * dice.between(0.3, 1);
   const drainMs = leaseDurationMs * dice.between(0, 2);
   return { leaseDurationMs, clockSkewMs, stopGraceMs, retryPeriodMs, attemptTimeoutMs, drainMs };
@@ -113,14 +101,11 @@ function drawRate(dice: Dice): number {
 function drawKinds(dice: Dice): FaultKind[] {
   const share = dice.pick([0, 0.1, 0.2, 0.3, 0.5]);
   const handShare = dice.chance(0.5) ? dice.pick([0.08, 0.2, 0.4]) : 0;
-  const kinds: FaultKind[] = [
+  return [
     ...WEATHER.filter(() => dice.chance(share)),
     ...MISHAPS.filter(() => dice.chance(share)),
     ...HANDS.filter(() => dice.chance(handShare)),
   ];
-  const raised = kinds.includes("raiseToken") && dice.chance(0.5);
-  const out: readonly FaultKind[] = raised ? TAKE_TOKENS_AWAY : ["raiseToken"];
-  return kinds.filter((kind) => !out.includes(kind));
 }
 
 interface Bounds {

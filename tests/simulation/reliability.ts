@@ -26,7 +26,7 @@ export interface Simulated {
   readonly violations: readonly Found[];
   /** Computing time of all threads together. */
   readonly cpuHours: number;
-  /** Of one thread. */
+  /** In a second of one processor's time. */
   readonly seedsPerSecond: number;
   /** Everything that was counted. */
   readonly tally: PlainTally;
@@ -35,20 +35,26 @@ export interface Simulated {
 const HOURS_MS = 3_600_000;
 const HOURS_A_YEAR = 8_766;
 
+/** A run: seeds in one piece. */
+export interface Run extends Share {
+  /** Computing time of all threads together, in milliseconds. */
+  readonly spentMs: number;
+}
+
 /**
  * Adds a run to a record.
  *
  * @param record What stands there so far.
- * @param share The run: seeds in one piece.
+ * @param run What was played.
  * @throws {RangeError} If a seed of it has been counted already.
  */
-export function addShare(record: Reliability, share: Share): Reliability {
+export function addRun(record: Reliability, run: Run): Reliability {
   const { simulator } = record;
-  const { first, count, found, spentMs } = share;
+  const { first, count, found, spentMs } = run;
   const last = first + count - 1;
   checkUncounted(record, first, last);
   const tally = simulator === undefined ? new Tally() : Tally.from(simulator.tally);
-  tally.add(share.tally);
+  tally.add(run.tally);
   const cpuHours = (simulator?.cpuHours ?? 0) + spentMs / HOURS_MS;
   const hours = tally.simulatedMs / HOURS_MS;
   return {

@@ -14,7 +14,7 @@ import { timeline } from "./timeline.ts";
 const SHARE = 400;
 
 function playShare(first: number, count: number): void {
-  const { found, tally } = playSeeds(first, count, () => performance.now());
+  const { found, tally } = playSeeds(first, count);
   assertEquals(found, []);
   assertEquals(tally.seeds, count);
 }

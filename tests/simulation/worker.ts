@@ -14,6 +14,6 @@ const thread = globalThis as unknown as {
 };
 
 thread.onmessage = ({ data: { first, count } }) => {
-  const { tally, ...share } = playSeeds(first, count, () => performance.now());
+  const { tally, ...share } = playSeeds(first, count);
   thread.postMessage({ ...share, tally: tally.toJSON() });
 };
