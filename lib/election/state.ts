@@ -284,25 +284,32 @@ const BURST = 10;
 /** …this many per retry period in the long run. */
 const REQUESTS_PER_PERIOD = 3;
 
-/** The state at the very beginning. */
+/** The state at the very beginning. Every field is there, so that all states are of one shape to the engine. */
 export function initialState(): State {
   return {
     role: { name: "observing" },
     contending: false,
     notBefore: -Infinity,
+    known: undefined,
     watch: {
       wanted: false,
       number: 0,
       phase: "closed",
+      rv: undefined,
+      shown: undefined,
       heardAt: -Infinity,
+      behindSince: undefined,
       failures: 0,
       retryAt: -Infinity,
       forbidden: false,
     },
+    exchange: undefined,
+    reading: undefined,
     reads: { at: Infinity, lastAt: -Infinity, failures: 0 },
     open: [],
     pace: { at: -Infinity, failures: 0 },
-    longest: { ms: 0 },
+    highest: undefined,
+    longest: { ms: 0, token: undefined },
     clean: 2,
     budget: { left: BURST, at: -Infinity },
     lastId: 0,
