@@ -313,7 +313,7 @@ export class Simulation {
       trace?.effect(time, host.index, effects[i]!);
       this.#perform(host, effects[i]!);
     }
-    this.arm(host);
+    this.arm(host, now);
     host.overdue = host.deadline <= now.mono ? host.overdue + 1 : 0;
     if (host.overdue > MOST_OVERDUE) {
       throw new Violation("I9", `${host.name} wants to be called at once, again and again`);
@@ -375,14 +375,14 @@ export class Simulation {
   }
 
   /** Sets the timer of a machine; it never fires early. */
-  arm(host: Host): void {
+  arm(host: Host, now = host.now()): void {
     if (!host.alive) return;
     // As the shell does: nobody is there who wants anything.
     if (!host.watching) {
       host.due = host.deadline = Infinity;
       return;
     }
-    host.deadline = host.machine.deadline(host.now());
+    host.deadline = host.machine.deadline(now);
     host.due = host.clocks.when(host.deadline, this.time) + 1e-3 + host.dice.next();
     host.late = false;
   }
