@@ -27,12 +27,16 @@ const HOUR = { "lease-duration": "1h" };
 /** In bytes: what is no more is a bookmark of a watch, or a connection that is closed. */
 const LESS_THAN_A_LEASE = 200;
 
-/** A candidate that is shown nothing for two retry periods asks whether its connection still works. */
-const PROBES_ONCE = {
-  "clock-skew": "500ms",
-  "stop-grace": "100ms",
-  "retry-period": "1100ms",
-  "attempt-timeout": "430ms",
+/**
+ * A candidate that is shown nothing for two retry periods asks whether its connection still works: so with
+ * these once, 1.6 s before it may take the Lease.
+ */
+const ASKS_ONCE = {
+  "lease-duration": "6s",
+  "clock-skew": "1s",
+  "stop-grace": "200ms",
+  "retry-period": "2200ms",
+  "attempt-timeout": "860ms",
 };
 
 Deno.test({
@@ -84,21 +88,20 @@ async function quiet(proxy: TcpProxy): Promise<void> {
 
 /** 3: the Lease is a candidate's, but it learns of it when the next one leads. */
 async function lateAcquisition(contest: Contest): Promise<void> {
-  const first = await contest.worker("a");
-  await first.says("elected");
-  const late = await contest.follower("worker", "b", first, { flags: PROBES_ONCE });
+  const options = { flags: ASKS_ONCE };
+  const [first, late] = await contest.begin("worker", 2, options);
   first.signal("SIGKILL");
   await first.exitCode();
   // The last renewal may be on its way.
   await quiet(late.proxy);
   const { upstreamBytes } = late.proxy.counts;
   const asked = () => late.proxy.counts.upstreamBytes > upstreamBytes + LESS_THAN_A_LEASE;
-  await until("b has asked", asked);
+  await until("it has asked", asked);
   await quiet(late.proxy);
   // The next that it sends, over a connection that works, is the acquiring write.
   late.proxy.holdAnswers();
   await contest.acquisition(late);
-  const next = await contest.worker("c");
+  const next = await contest.worker("c", options);
   await next.says("elected");
   await contest.acts(next);
   late.proxy.releaseAnswers();
