@@ -179,9 +179,10 @@ export class Checker {
     if (by < 0 || record === undefined) return;
     const subject = this.#subjects[by]!;
     if (subject.promises !== "everything") {
-      if (subject.lawful && record.holder !== "" && record.holder !== before?.record?.holder) {
-        this.#mustBeShut(`${subject.name} has taken the Lease`);
-      }
+      // An empty holder may be the work of its own make, whose release can erase a successor: us.
+      const last = before?.record?.holder ?? "";
+      const waited = last !== "" && record.holder !== "" && last !== record.holder;
+      if (subject.lawful && waited) this.#mustBeShut(`${subject.name} has taken the Lease`);
       return;
     }
     if (kind === "acquire") this.#acquired(subject, version);
