@@ -14,11 +14,13 @@ import {
   takeAt,
 } from "./election/candidate.ts";
 import {
+  armed,
   leaderClock,
   leaderDeadline,
   leaderFailed,
   leaderSees,
   leaderTick,
+  lose,
   resign,
   settled,
   tenureOf,
@@ -153,7 +155,10 @@ export class Election {
       state.open.length === 0 || role.name === "acquiring" || tenureOf(state) !== undefined,
       "only who holds or takes the Lease has writes to wait for",
     );
-    assert(role.name !== "leading" || state.contending, "who does not contend does not lead");
+    assert(
+      state.contending || (role.name !== "leading" && role.name !== "arming"),
+      "who does not contend does not lead",
+    );
     assert(state.open.length <= 1_000, "unresolved writes are bounded");
   }
 }
@@ -185,6 +190,10 @@ function takeIn(step: Step, input: Input): void {
       return resign(step, input.reason);
     case "settled":
       return settled(step, input.term);
+    case "armed":
+      return armed(step, input.token);
+    case "unguarded":
+      return lose(step, "unguarded");
     case "answered":
       return answered(step, input.id, input.answer);
     case "watched":

@@ -53,6 +53,8 @@ export function lineOf(
       return holder.isSelf ? undefined : newLeader(holder);
     case "notice":
       return tidings.notice;
+    case "confirmed":
+    case "disarm":
     case "withdrawn":
     case "failed":
   }

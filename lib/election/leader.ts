@@ -37,6 +37,7 @@ const MOST_OPEN = 1_000;
 export function tenureOf(state: State): Tenure | undefined {
   const { role } = state;
   switch (role.name) {
+    case "arming":
     case "leading":
     case "draining":
     case "releasing":
@@ -103,8 +104,26 @@ export function acquired(step: Step, attempt: Attempt, record: LeaseRecord): voi
     state.role = { name: "releasing", tenure };
     return;
   }
+  if (settings.guarded) {
+    state.role = { name: "arming", tenure };
+    effects.push({ type: "confirmed", sequence: tenure.sequence });
+  } else startTerm(step, tenure);
+}
+
+function startTerm({ state, effects }: Step, tenure: Tenure): void {
   state.role = { name: "leading", tenure };
   effects.push({ type: "startTerm", term: tenure.term, token: tenure.token });
+}
+
+/** The guard is ready for the term of this token. */
+export function armed(step: Step, token: Token): void {
+  const { role } = step.state;
+  if (role.name === "arming" && role.tenure.token === token) startTerm(step, role.tenure);
+}
+
+/** There is nothing left that the guard would have to stop. */
+function disarm({ settings, effects }: Step, token: Token): void {
+  if (settings.guarded) effects.push({ type: "disarm", token });
 }
 
 /** The present version has changed, or has been read again, while the Lease is (or was) ours. */
@@ -145,6 +164,9 @@ function confirm(step: Step, tenure: Tenure, attempt: Attempt, record: LeaseReco
   tenure.disputed = tenure.forbidden = false;
   state.open = [];
   const releasing = state.role.name === "releasing";
+  if (settings.guarded && !releasing) {
+    step.effects.push({ type: "confirmed", sequence: attempt.sequence });
+  }
   state.pace = {
     at: releasing ? step.now.mono : attempt.sent.mono + settings.timing.retryPeriodMs,
     failures: 0,
@@ -154,6 +176,8 @@ function confirm(step: Step, tenure: Tenure, attempt: Attempt, record: LeaseReco
 /** Ends the term, but not yet the tenure: work is told to stop. */
 export function resign(step: Step, reason: LossReason): void {
   const { state, now, settings } = step;
+  // A term that has not begun has no work, and nobody to be told.
+  if (state.role.name === "arming") return release(step, state.role.tenure);
   if (state.role.name !== "leading") return;
   const { tenure } = state.role;
   step.effects.push({ type: "endTerm", term: tenure.term, reason });
@@ -161,16 +185,33 @@ export function resign(step: Step, reason: LossReason): void {
 }
 
 /** Ends the term for good. */
-function lose(step: Step, reason: LossReason): void {
-  resign(step, reason);
+export function lose(step: Step, reason: LossReason): void {
   const { state, effects } = step;
+  if (state.role.name === "arming") return forgo(step, state.role.tenure);
+  resign(step, reason);
   const { role } = state;
   if (role.name !== "draining") return;
-  const { term } = role.tenure;
+  const { term, token } = role.tenure;
   effects.push({ type: "revokeTerm", term, reason });
-  state.role = { name: "settling", term, until: role.until };
+  state.role = { name: "settling", term, token, until: role.until };
   state.open = [];
   state.pace = { at: -Infinity, failures: 0 };
+}
+
+/** Ends a tenure whose term never began. */
+function forgo(step: Step, tenure: Tenure): void {
+  const { state } = step;
+  disarm(step, tenure.token);
+  state.role = { name: "observing" };
+  state.open = [];
+  state.pace = { at: -Infinity, failures: 0 };
+}
+
+/** No act can start any more: the Lease may be given back. */
+function release(step: Step, tenure: Tenure): void {
+  step.state.role = { name: "releasing", tenure };
+  step.state.pace = { at: step.now.mono, failures: 0 };
+  disarm(step, tenure.token);
 }
 
 /** The tenure is over: its release is written, unnecessary, or given up. */
@@ -188,18 +229,17 @@ function finish(step: Step, done: boolean): void {
 
 /** All work of the term has ended. */
 export function settled(step: Step, term: number): void {
-  const { state, effects, now } = step;
+  const { state, effects } = step;
   if (state.role.name === "settling" && state.role.term === term) {
     const told = state.role.until === Infinity;
+    disarm(step, state.role.token);
     state.role = { name: "observing" };
     if (!state.contending && !told) effects.push({ type: "withdrawn" });
     return;
   }
   if (tenureOf(state)?.term !== term) return;
   resign(step, "resigned");
-  if (state.role.name !== "draining") return;
-  state.role = { name: "releasing", tenure: state.role.tenure };
-  state.pace = { at: now.mono, failures: 0 };
+  if (state.role.name === "draining") release(step, state.role.tenure);
 }
 
 /** What the clock alone decides. It comes before anything else in every step. */
@@ -285,11 +325,11 @@ export function leaderDeadline(settings: Settings, state: State, now: Instant): 
   if (tenure === undefined) return settlingUntil(state);
   const { timing } = settings;
   const { role } = state;
-  const limit = role.name === "leading"
-    ? timing.stopMs
+  const limit = role.name === "releasing"
+    ? timing.leaseDurationMs
     : role.name === "draining"
     ? timing.fenceMs
-    : timing.leaseDurationMs;
+    : timing.stopMs;
   const write = mayWrite(state, now.mono)
     ? Math.max(state.pace.at, requestAt(settings, state))
     : Infinity;

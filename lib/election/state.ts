@@ -32,6 +32,8 @@ export interface Settings {
   readonly trustUnheld: boolean;
   /** Extra wait after a holder of another make; by default D* plus 3 s. */
   readonly foreignGraceMs?: number;
+  /** Whether a guard watches over the terms: none begins before that is armed. */
+  readonly guarded?: boolean;
 }
 
 /** What may happen to an election. */
@@ -48,6 +50,10 @@ export type Input =
   | { readonly type: "resign"; readonly reason: LossReason }
   /** All work of this term has ended. */
   | { readonly type: "settled"; readonly term: number }
+  /** The guard will stop the term of this token at its fence. */
+  | { readonly type: "armed"; readonly token: Token }
+  /** The guard is gone. */
+  | { readonly type: "unguarded" }
   /** A request has been answered, or has failed. */
   | { readonly type: "answered"; readonly id: number; readonly answer: Answer }
   /** The watch reports something. */
@@ -85,6 +91,10 @@ export type Effect =
     readonly token: Token;
     readonly done: boolean;
   }
+  /** The write of this sequence counts: the guard may measure the fence from it. Only if guarded. */
+  | { readonly type: "confirmed"; readonly sequence: number }
+  /** Nothing of the term of this token can act any more, nor begin. Only if guarded. */
+  | { readonly type: "disarm"; readonly token: Token }
   /** Nobody here leads or contends any more; work that has not ended by now is not waited for. */
   | { readonly type: "withdrawn" }
   /** The Lease names another holder now, or none (`""`). */
@@ -179,6 +189,7 @@ export interface Tenure {
 export type RoleName =
   | "observing"
   | "acquiring"
+  | "arming"
   | "leading"
   | "draining"
   | "releasing"
@@ -196,6 +207,8 @@ export type Role =
     /** Who no longer contends waits so long (monotonic) to learn whether it holds the Lease after all. */
     readonly until?: number;
   }
+  /** The Lease is ours; the term begins when the guard is armed. */
+  | { readonly name: "arming"; readonly tenure: Tenure }
   | { readonly name: "leading"; readonly tenure: Tenure }
   /** Work has been told to stop; the Lease is renewed until it has, or until `until` (monotonic). */
   | {
@@ -210,7 +223,12 @@ export type Role =
    * The term is over, its work is not; who no longer contends waits for it until `until` (monotonic), which
    * is `Infinity` once it has been told that it waits no longer.
    */
-  | { readonly name: "settling"; readonly term: number; readonly until: number };
+  | {
+    readonly name: "settling";
+    readonly term: number;
+    readonly token: Token;
+    readonly until: number;
+  };
 
 /** The watch, as it is meant to be. */
 export interface Watch {

@@ -121,6 +121,10 @@ function effectText(effect: Effect): string {
       return `sees ${effect.holder.split("_")[0] || "no holder"}`;
     case "notice":
       return `says ${effect.notice.event}`;
+    case "confirmed":
+      return `the guard measures from write ${effect.sequence}`;
+    case "disarm":
+      return `the guard is disarmed of token ${effect.token}`;
     case "withdrawn":
       return "withdrawn";
   }
