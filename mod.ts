@@ -52,6 +52,8 @@ export { fromKubeconfig, type KubeconfigOptions } from "./lib/kubernetes/kubecon
 export type { Credentials, SecretReader, Secrets } from "./lib/kubernetes/credentials.ts";
 export type { Verb } from "./lib/kubernetes/access.ts";
 export type { LeaseApi } from "./lib/kubernetes/leases.ts";
+export type { GuardApi, GuardEvents } from "./lib/guard/link.ts";
+export type { Access as GuardAccess, Facts as GuardFacts } from "./lib/guard/messages.ts";
 export type {
   Answer,
   Lease,

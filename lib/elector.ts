@@ -8,14 +8,16 @@ import { type Clock, systemClock } from "./clock.ts";
 import { Driver, type Tidings } from "./driver.ts";
 import { Election } from "./election.ts";
 import {
-  checkGrace,
   checkName,
   type ElectorOptions,
   type ElectorStatus,
   type HolderChange,
+  settingsOf,
   type WaitOptions,
 } from "./elector_options.ts";
-import { ConfigError, ElectorBusy, TermOver, WorkUnfinished } from "./errors.ts";
+import { ElectorBusy, WorkUnfinished } from "./errors.ts";
+import { GuardLink } from "./guard/link.ts";
+import { GuardedLeases, Guarding } from "./guarding.ts";
 import { Client } from "./kubernetes/client.ts";
 import { hostName } from "./kubernetes/config.ts";
 import { Leases } from "./kubernetes/leases.ts";
@@ -23,8 +25,7 @@ import { lineOf, type LogLine } from "./log_lines.ts";
 import { type Logger, shield, silent } from "./logger.ts";
 import { Preflight } from "./preflight.ts";
 import { holderOf, statusOf } from "./status.ts";
-import { LiveTerm, type Term } from "./term.ts";
-import { makeTiming } from "./timing.ts";
+import { isStop, LiveTerm, type Term } from "./term.ts";
 import type { Token } from "./token.ts";
 
 /** What became of the work of a term. */
@@ -44,6 +45,7 @@ export class Elector implements AsyncDisposable {
   readonly #driver: Driver;
   /** None where the Lease itself is given. */
   readonly #preflight?: Preflight;
+  readonly #guarding?: Guarding;
   readonly #client?: Client;
   readonly #ownsClient: boolean;
   readonly #clock: Clock;
@@ -65,34 +67,26 @@ export class Elector implements AsyncDisposable {
    * @throws {ConfigError} If an option cannot be used, or the durations are not safe together.
    */
   constructor(options: ElectorOptions) {
-    const { leaseName, leases, clock = systemClock } = options;
+    const { leases, clock = systemClock } = options;
     this.#clock = clock;
     this.#logger = shield(options.logger ?? silent);
     this.#name = checkName(options.identity ?? hostName());
-    if (typeof leaseName !== "string" || leaseName === "") {
-      throw new ConfigError("Cannot elect without a Lease: give leaseName");
-    }
-    const timing = makeTiming(options);
+    const settings = settingsOf(options, this.#name, clock.nonce());
+    const { leaseName, timing } = settings;
+    const guard = options.guard === true ? GuardLink.fromEnvironment() : options.guard || undefined;
     this.#ownsClient = options.client === undefined && leases === undefined;
     this.#client = this.#ownsClient ? Client.inCluster({ clock }) : options.client;
     const namespace = options.leaseNamespace ?? this.#client?.namespace ?? "default";
-    const nonce = clock.nonce();
-    this.#election = new Election({
-      identity: `${this.#name}_${nonce}_${options.podUid || "-"}`,
-      nonce,
-      namespace,
-      leaseName,
-      timing,
-      trustUnheld: options.trustUnheld ?? false,
-      foreignGraceMs: checkGrace(options.foreignGraceMs),
-    });
+    this.#election = new Election({ ...settings, namespace });
     const onForbidden = () => this.#doubtPermissions();
-    const api = leases ?? new Leases(this.#client!, namespace, leaseName, { clock, onForbidden });
+    const bare = leases ?? new Leases(this.#client!, namespace, leaseName, { clock, onForbidden });
+    const api = guard === undefined ? bare : new GuardedLeases(bare, guard);
     if (leases === undefined) {
       const { client, logger } = { client: this.#client!, logger: this.#logger };
       this.#preflight = new Preflight({ client, namespace, leaseName, timing, clock, logger });
     }
     this.#driver = new Driver(this.#election, api, clock, (tidings) => this.#hear(tidings));
+    this.#guarding = guard && new Guarding(guard, this.#election, this.#driver, this.#client);
     if (timing.retryPeriodMs < 1_000) {
       this.#logger.warn(
         "the retry period is below 1s: candidates of other makes compare whole seconds, so the " +
@@ -127,6 +121,7 @@ export class Elector implements AsyncDisposable {
    * @returns What `work` returned; `undefined` if it was never called.
    * @throws {ElectorBusy} If this elector is contending already, or is closed.
    * @throws {WorkUnfinished} If `work` has not stopped in time; nothing was released.
+   * @throws {Unguarded} If it wants a guard, and that is gone.
    *
    * @example
    * ```ts
@@ -163,7 +158,7 @@ export class Elector implements AsyncDisposable {
         return value;
       }
     } finally {
-      this.#unclaim();
+      await this.#unclaim();
     }
   }
 
@@ -174,6 +169,7 @@ export class Elector implements AsyncDisposable {
    * @param options `signal`: stop contending, and end the iteration.
    * @throws {ElectorBusy} If this elector is contending already, or is closed.
    * @throws {WorkUnfinished} If what `term.run()` started has not stopped in time; nothing was released.
+   * @throws {Unguarded} If it wants a guard, and that is gone.
    */
   async *terms(options: WaitOptions = {}): AsyncGenerator<Term, void, void> {
     const signal = this.#claim(options.signal);
@@ -190,7 +186,7 @@ export class Elector implements AsyncDisposable {
         }
       }
     } finally {
-      this.#unclaim();
+      await this.#unclaim();
     }
   }
 
@@ -290,7 +286,8 @@ export class Elector implements AsyncDisposable {
     return life;
   }
 
-  #unclaim(): void {
+  async #unclaim(): Promise<void> {
+    await this.#guarding?.leave();
     this.#campaigning = false;
     this.#driver.leave();
   }
@@ -298,6 +295,7 @@ export class Elector implements AsyncDisposable {
   /** Contends until a term begins, or `signal` aborts. */
   async #campaign(signal: AbortSignal): Promise<LiveTerm | undefined> {
     for (;;) {
+      await this.#guarding?.enter();
       if (this.#preflight?.passed === false) {
         await this.#standDown();
         await this.#preflight.pass(signal);
@@ -392,6 +390,7 @@ export class Elector implements AsyncDisposable {
 
   /** What the election has to tell. What has to stop is stopped before a word is said of it. */
   #hear(tidings: Tidings): void {
+    this.#guarding?.hear(tidings);
     this.#take(tidings, this.#term);
     const line = lineOf(tidings, this.#term?.token, holderOf(this.#election));
     if (line !== undefined) this.#log(line);
@@ -430,10 +429,4 @@ export class Elector implements AsyncDisposable {
     const lease = `${namespace}/${leaseName}`;
     this.#logger[level](message, { event, lease, identity: this.identity, ...fields });
   }
-}
-
-/** Whether work ended only because its term did. */
-function isStop(error: unknown): boolean {
-  return error instanceof TermOver ||
-    (error instanceof DOMException && error.name === "AbortError");
 }

@@ -4,13 +4,14 @@
  * @module
  */
 import type { Clock } from "./clock.ts";
-import type { RoleName } from "./election.ts";
+import type { RoleName, Settings } from "./election.ts";
 import { ConfigError } from "./errors.ts";
+import type { GuardApi } from "./guard/link.ts";
 import type { Verb } from "./kubernetes/access.ts";
 import type { Client } from "./kubernetes/client.ts";
 import type { LeaseApi } from "./kubernetes/leases.ts";
 import type { Logger } from "./logger.ts";
-import type { Timing, TimingOptions } from "./timing.ts";
+import { makeTiming, type Timing, type TimingOptions } from "./timing.ts";
 import type { Token } from "./token.ts";
 
 /** Options of an `Elector`; durations in milliseconds. */
@@ -51,6 +52,15 @@ export interface ElectorOptions extends TimingOptions {
    * @default {the wait itself plus 3000}
    */
   foreignGraceMs?: number;
+  /**
+   * Lead only under a guard: a parent process that kills this one at the fence, even while its main thread
+   * is blocked, and releases the Lease when it dies. Start the program by
+   * `deno task guard -- deno run app.ts`; it needs `--allow-env`, `--allow-net`, and read and write access
+   * to the socket that `K8SENSUS_GUARD_SOCKET` names. Other than `true` is for tests.
+   *
+   * @default {false}
+   */
+  guard?: boolean | GuardApi;
   /** Takes log lines; nothing is logged without. */
   logger?: Logger;
   /** Time and chance; for tests. */
@@ -142,4 +152,32 @@ export function checkName(name: unknown): string {
     `Cannot use ${JSON.stringify(name)} as an identity: give 1 to 200 printable ASCII characters ` +
       `without spaces and semicolons`,
   );
+}
+
+/**
+ * What the election is told, but for the namespace, which may come with the client.
+ *
+ * @param options What the user chose.
+ * @param name The checked name of the candidate.
+ * @param nonce Of this very elector.
+ * @throws {ConfigError} If there is no Lease, or the durations are not safe together.
+ */
+export function settingsOf(
+  options: ElectorOptions,
+  name: string,
+  nonce: string,
+): Omit<Settings, "namespace"> {
+  const { leaseName } = options;
+  if (typeof leaseName !== "string" || leaseName === "") {
+    throw new ConfigError("Cannot elect without a Lease: give leaseName");
+  }
+  return {
+    identity: `${name}_${nonce}_${options.podUid || "-"}`,
+    nonce,
+    leaseName,
+    timing: makeTiming(options),
+    trustUnheld: options.trustUnheld ?? false,
+    foreignGraceMs: checkGrace(options.foreignGraceMs),
+    guarded: Boolean(options.guard),
+  };
 }

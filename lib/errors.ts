@@ -79,6 +79,12 @@ export class ElectorBusy extends K8sensusError {
   override readonly name = "ElectorBusy";
 }
 
+/** An elector with `guard: true` has lost its guard, or never reached it: it cannot lead. */
+export class Unguarded extends K8sensusError {
+  /** Always `"Unguarded"`. */
+  override readonly name = "Unguarded";
+}
+
 /** The API server gave an answer that cannot be what was asked for. */
 export class MalformedAnswer extends K8sensusError {
   /** Always `"MalformedAnswer"`. */

@@ -124,3 +124,9 @@ export class LiveTerm implements Term {
     return new TermOver(this.token, this.#reason ?? "expired");
   }
 }
+
+/** Whether work ended only because its term did. */
+export function isStop(error: unknown): boolean {
+  return error instanceof TermOver ||
+    (error instanceof DOMException && error.name === "AbortError");
+}

@@ -27,18 +27,33 @@ const ROOMS: readonly Room[] = [
   { name: "kubernetes", files: /^lib\/kubernetes\//, imports: ["ground"] },
   { name: "testing", files: /^lib\/testing\//, imports: ["ground"] },
   { name: "machine", files: /^lib\/election(\.ts$|\/)/, imports: FOUNDATION },
+  { name: "guard link", files: /^lib\/guard\/(link|lines|messages)\.ts$/, imports: FOUNDATION },
+  {
+    name: "guard machine",
+    files: /^lib\/guard\/(guard|state|command|proof|release)\.ts$/,
+    imports: [...FOUNDATION, "machine", "guard link"],
+  },
   {
     name: "shell",
-    files: /^lib\/(term|elector|elector_options|driver|log_lines|preflight|status)\.ts$/,
-    imports: MIDDLE,
+    files: /^lib\/(term|elector|elector_options|driver|guarding|log_lines|preflight|status)\.ts$/,
+    imports: [...MIDDLE, "guard link"],
   },
-  { name: "guard", files: /^lib\/guard\//, imports: [...MIDDLE, "shell"] },
+  { name: "guard", files: /^lib\/guard\//, imports: [...MIDDLE, "guard link", "guard machine"] },
   { name: "server", files: /^lib\/server\//, imports: [...MIDDLE, "shell"] },
   { name: "fencing", files: /^lib\/fencing\//, imports: [...MIDDLE, "shell"] },
   {
     name: "cli",
     files: /^lib\/cli\//,
-    imports: [...MIDDLE, "shell", "guard", "server", "fencing", "testing"],
+    imports: [
+      ...MIDDLE,
+      "shell",
+      "guard link",
+      "guard machine",
+      "guard",
+      "server",
+      "fencing",
+      "testing",
+    ],
   },
 ];
 
@@ -70,7 +85,7 @@ const PRIVILEGES: readonly Privilege[] = [
     what: "Deno",
     code: /(?<![\w$#.])Deno\b/,
     files:
-      /^lib\/(clock\.ts|kubernetes\/((config|kubeconfig|credentials|client|pool|relay)\.ts|kubeconfig\/.*)|(guard|server|testing|cli)\/.*)$/,
+      /^lib\/(clock\.ts|kubernetes\/((config|kubeconfig|credentials|client|pool|relay)\.ts|kubeconfig\/.*)|guard\/(link|libc|processes|warden|socket|deadline_file)\.ts|(server|testing|cli)\/.*)$/,
   },
 ];
 

@@ -9,7 +9,13 @@
  */
 import { type Clock, systemClock } from "../clock.ts";
 import { MalformedAnswer, RequestFailed } from "../errors.ts";
-import { atAddress, type ClusterConfig, inCluster, type InClusterOptions } from "./config.ts";
+import {
+  atAddress,
+  type ClusterConfig,
+  inCluster,
+  type InClusterOptions,
+  type Route,
+} from "./config.ts";
 import type { Secrets } from "./credentials.ts";
 import { Pool, requestBase } from "./pool.ts";
 
@@ -86,6 +92,12 @@ export class Client implements AsyncDisposable {
   /** The base address. */
   get server(): string {
     return this.#config.server;
+  }
+
+  /** How the server is reached at this moment, for a guard that may have to go in this client's place. */
+  async access(): Promise<Route & Secrets> {
+    const { server, tlsServerName, proxyUrl, skipsVerification, credentials } = this.#config;
+    return { server, tlsServerName, proxyUrl, skipsVerification, ...await credentials.get() };
   }
 
   /**
