@@ -1,0 +1,211 @@
+/**
+ * Processes as `/proc` shows them: who lives below this one, who carries a mark, and the end of both.
+ *
+ * @module
+ */
+import { type Libc, openLibc } from "./libc.ts";
+
+/** A line of the process table. */
+interface Entry {
+  readonly pid: number;
+  readonly parent: number;
+  /** In clock ticks since boot. */
+  readonly started: number;
+  /** A zombie is dead; but a main thread may end before the others. */
+  readonly alive: boolean;
+}
+
+/** What one kill pass found. */
+export interface Pass {
+  /** How many lived or were newly dead. */
+  readonly found: number;
+  /** Why passes prove nothing here. */
+  readonly unprovable?: string;
+}
+
+/** The processes below this one. */
+export class Processes {
+  readonly #mark: string;
+  /** The children that Deno waits for. */
+  readonly #own = new Set<number>();
+  readonly #libc: Libc | string;
+  /** Orphans reaped since the last pass. */
+  #reaped = 0;
+  /** Why nothing can be proven here. */
+  readonly unprovable: string | undefined;
+
+  /**
+   * Becomes the one that orphans go to, where that is possible.
+   *
+   * @param mark The name of the variable that everything started here carries in its environment.
+   */
+  constructor(mark: string) {
+    this.#mark = mark;
+    this.#libc = openLibc();
+    this.unprovable = this.#settle();
+  }
+
+  #settle(): string | undefined {
+    if (typeof this.#libc === "string") return this.#libc;
+    if (!this.#libc.becomeSubreaper()) return "the kernel refuses to make this a child subreaper";
+    if (readEntry("self")?.pid !== Deno.pid) return "/proc does not show this process";
+    return undefined;
+  }
+
+  /** Has a child left to Deno, until it has ended. */
+  async own(child: Deno.ChildProcess): Promise<Deno.CommandStatus> {
+    this.#own.add(child.pid);
+    const status = await child.status;
+    this.#own.delete(child.pid);
+    this.reap();
+    return status;
+  }
+
+  /** Reaps the orphans that have ended here, which nobody else would. */
+  reap(): void {
+    if (typeof this.#libc === "string") return;
+    for (let pid; (pid = this.#libc.endedChild()) !== undefined; this.#reaped++) {
+      // What Deno waits for stands in the way until Deno has reaped it.
+      if (this.#own.has(pid)) return;
+      this.#libc.reap(pid);
+    }
+  }
+
+  /**
+   * SIGKILL to every living descendant and to all that carry the mark.
+   *
+   * @param spared A child that may live, with all below it.
+   */
+  async sweep(spared?: number): Promise<Pass> {
+    // A process that lives through a whole pass is seen in it. One that forks and dies in its course may slip
+    // through, but not unnoticed: at the beginning of the next pass it is newly dead.
+    this.reap();
+    let found = this.#reaped;
+    this.#reaped = 0;
+    try {
+      const table = readTable();
+      const below = descendants(table, Deno.pid, spared);
+      for (const pid of below) {
+        found++;
+        kill(pid);
+      }
+      const kept = new Set([...below, Deno.pid, spared ?? 0]);
+      if (spared !== undefined) { for (const pid of descendants(table, spared)) kept.add(pid); }
+      found += await killCarriers(table, this.#mark, kept);
+    } catch (error) {
+      return { found, unprovable: `cannot read /proc: ${messageOf(error)}` };
+    }
+    if (spared === undefined && this.#own.size === 0 && typeof this.#libc !== "string") {
+      if (!this.#libc.isChildless()) found++;
+    }
+    return { found, unprovable: this.unprovable };
+  }
+}
+
+/**
+ * SIGKILL to the group of a process and to all that carry a mark, until two passes find none: what an
+ * elector does in place of a guard that is gone.
+ *
+ * @param mark The name of the variable.
+ * @param pid The process that leads the group, if it is known.
+ * @param pause Waits between passes, long enough for what has just been forked to get its environment.
+ */
+export async function killMarked(
+  mark: string,
+  pid: number | undefined,
+  pause: () => Promise<void>,
+): Promise<void> {
+  if (pid !== undefined) kill(-pid);
+  // Without /proc there is nobody else to be found.
+  if (Deno.build.os !== "linux") return;
+  for (let clean = 0; clean < 2; await pause()) {
+    const found = await killCarriers(readTable(), mark, new Set([Deno.pid]));
+    clean = found === 0 ? clean + 1 : 0;
+  }
+}
+
+/** Sends a signal, unless there is nobody to get it. @returns Whether there was. */
+export function kill(pid: number, signal: string = "SIGKILL"): boolean {
+  try {
+    Deno.kill(pid, signal as Deno.Signal);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    // A process of somebody else: it is seen in every pass, and so nothing is proven.
+    if (error instanceof Deno.errors.PermissionDenied) return true;
+    throw error;
+  }
+}
+
+/** Kills who carries the mark, but for those that are dealt with. @returns How many there were. */
+async function killCarriers(
+  table: readonly Entry[],
+  mark: string,
+  kept: ReadonlySet<number>,
+): Promise<number> {
+  const since = table.find(({ pid }) => pid === Deno.pid)?.started ?? 0;
+  // A mark is younger than the process that made it up.
+  const suspects = table.filter(({ pid, started, alive }) =>
+    alive && started >= since && !kept.has(pid)
+  );
+  // All at once, and not in this thread: reading the memory of a process may take its time.
+  const marked = await Promise.all(suspects.map(async ({ pid }) => {
+    if (!await carries(pid, mark)) return false;
+    kill(pid);
+    return true;
+  }));
+  return marked.filter(Boolean).length;
+}
+
+async function carries(pid: number, mark: string): Promise<boolean> {
+  try {
+    const environment = await Deno.readTextFile(`/proc/${pid}/environ`);
+    return `\0${environment}`.includes(`\0${mark}=`);
+  } catch {
+    return false; // Gone, or of another user: then only the tree can show it.
+  }
+}
+
+/** The living processes below `root`, without those at and below `spared`. */
+function descendants(table: readonly Entry[], root: number, spared?: number): number[] {
+  const children = Map.groupBy(table, ({ parent }) => parent);
+  const found: number[] = [];
+  const visit = (parent: number) => {
+    for (const { pid, alive } of children.get(parent) ?? []) {
+      if (pid === spared || pid === root) continue;
+      if (alive) found.push(pid);
+      visit(pid);
+    }
+  };
+  visit(root);
+  return found;
+}
+
+function readTable(): Entry[] {
+  const table: Entry[] = [];
+  for (const { name } of Deno.readDirSync("/proc")) {
+    const entry = /^\d+$/.test(name) ? readEntry(name) : undefined;
+    if (entry !== undefined) table.push(entry);
+  }
+  return table;
+}
+
+function readEntry(name: string): Entry | undefined {
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(`/proc/${name}/stat`);
+  } catch {
+    return undefined; // Gone.
+  }
+  // The name of the program stands in parentheses, and may hold anything.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const [state, parent, threads, started] = [0, 1, 17, 19].map((index) => fields[index]);
+  return {
+    pid: Number.parseInt(text),
+    parent: Number(parent),
+    started: Number(started),
+    alive: (state !== "Z" && state !== "X") || Number(threads) > 1,
+  };
+}
+
+const messageOf = (error: unknown) => error instanceof Error ? error.message : String(error);

@@ -1,0 +1,96 @@
+// Kill passes with real processes: what they find, spare and prove.
+import { assert, assertEquals } from "@std/assert";
+import { killMarked } from "../lib/guard/processes.ts";
+import { LINUX, lives } from "./support/exec_rig.ts";
+import { until } from "./support/until.ts";
+import { TestProcess } from "./support/processes.ts";
+
+const FIXTURE = new URL("./support/sweeping.ts", import.meta.url).pathname;
+const HAS_PYTHON = LINUX && await runs("python3");
+
+async function runs(program: string): Promise<boolean> {
+  try {
+    return (await new Deno.Command(program, { args: ["--version"] }).output()).success;
+  } catch {
+    return false;
+  }
+}
+
+/** Sweeps what a script has started, which writes its process id into `$PID` before it makes `$UP`. */
+async function sweep(script: string): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await using process = await TestProcess.deno(FIXTURE, {
+      args: [script],
+      env: { UP: `${folder}/up`, PID: `${folder}/pid` },
+    });
+    assertEquals((await process.exit).code, 0, process.lines.join("\n"));
+    const { found, survivors, sparedLives, last } = JSON.parse(await process.stdout);
+    assert(found.some((count: number) => count > 0), `found ${found}`);
+    assert(!survivors, `something lives on after ${found}`);
+    assert(sparedLives && last[0] > 0, `the one to be spared is dead: ${last}`);
+    assert(!lives(Number.parseInt(await Deno.readTextFile(`${folder}/pid`))));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const CASES: [string, string][] = [
+  ["one that stays", `echo $$ > "$PID"; : > "$UP"; exec sleep 600`],
+  [
+    "an orphan in a session of its own, without an environment",
+    `(setsid env -i PID="$PID" UP="$UP" sh -c 'echo $$ > "$PID"; : > "$UP"; exec sleep 600' &)`,
+  ],
+  [
+    "a family that forks all the time, each living for a moment",
+    `f='cd "\${PID%/*}" || exit; echo $$ > "$PID"; : > "$UP"; setsid env -i F="$F" PID="$PID" UP="$UP" PATH="$PATH" sh -c "$F" &'
+     F="$f" setsid sh -c "$f"`,
+  ],
+  [
+    "a name that looks like a state of the process table",
+    `cp "$(command -v sleep)" "$PID) Z 1 (x"; "$PID) Z 1 (x" 600 & echo $! > "$PID"; : > "$UP"; wait`,
+  ],
+];
+
+for (const [name, script] of CASES) {
+  Deno.test({ name: `sweep: ${name}`, ignore: !LINUX, fn: () => sweep(script) });
+}
+
+Deno.test({
+  name: "sweep: a process whose main thread has ended is no zombie",
+  ignore: !HAS_PYTHON,
+  fn: () =>
+    sweep(`exec python3 -c '
+import ctypes, os, platform, threading, time
+open(os.environ["PID"], "w").write(str(os.getpid()))
+def act():
+    time.sleep(0.2)
+    open(os.environ["UP"], "w").close()
+    time.sleep(600)
+threading.Thread(target=act).start()
+ctypes.CDLL(None).syscall(60 if platform.machine() == "x86_64" else 93, 0)
+'`),
+});
+
+Deno.test({
+  name: "killMarked() finds what has left the group, and nobody else",
+  ignore: !LINUX,
+  async fn() {
+    const mark = `K8SENSUS_MARK_${crypto.randomUUID().replaceAll("-", "")}`;
+    await using bystander = TestProcess.command("sleep", {
+      args: ["600"],
+      env: { [`${mark}X`]: "1" },
+    });
+    await using process = TestProcess.command("sh", {
+      args: [
+        "-c",
+        `setsid sh -c 'echo "{\\"event\\":\\"up\\",\\"pid\\":$$}" >&2; sleep 600' & sleep 600`,
+      ],
+      env: { [mark]: "1" },
+    });
+    const { pid } = await process.event("up");
+    await killMarked(mark, process.pid, () => Promise.resolve());
+    await until("the end", () => !lives(pid as number) && !lives(process.pid));
+    assert(lives(bystander.pid));
+  },
+});
