@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { fromFileUrl } from "./paths.ts";
+import { fromFileUrl, importMapFlags } from "./paths.ts";
 
 /** A line of its log. */
 export interface LogLine {
@@ -109,14 +109,10 @@ function startFlags({ name, kubeconfig, leaseDuration }: CandidateOptions): stri
   ];
 }
 
-/** The flags of this very process, as far as they matter: without JSR, bare names come from npm. */
+/** The flags of `deno run`. */
 function runFlags(): string[] {
-  const here = import.meta.resolve("@std/log");
-  const map = here.endsWith("/tools/npm/log.ts")
-    ? [`--import-map=${fromFileUrl(new URL("./import_map.json", here).href)}`]
-    : [];
   const allow = ["--allow-net", "--allow-env", "--allow-read", "--allow-sys=hostname"];
-  return [...map, "--quiet", "--no-prompt", ...allow];
+  return [...importMapFlags(), "--quiet", "--no-prompt", ...allow];
 }
 
 function read(line: string): Omit<LogLine, "at" | "from"> {

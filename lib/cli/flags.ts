@@ -154,6 +154,43 @@ export const START = {
   ...LOG,
 };
 
+/** Flags of all commands that prove deaths. */
+const PROOF = {
+  settleMs: flag({
+    name: "settle",
+    reader: values.durationOrZero,
+    standard: "1s",
+    group: "Guard",
+    help: "how long after a proven death the Lease is released; 0s if every act carries the token",
+  }),
+};
+
+/** The flags of `exec`. */
+export const EXEC = {
+  ...START,
+  ...PROOF,
+  stopSignal: flag({
+    name: "stop-signal",
+    reader: {
+      ...values.choice("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"),
+      placeholder: "SIGNAL",
+    },
+    standard: "SIGTERM",
+    group: "Guard",
+    help: "how the command is told to stop: SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1 or SIGUSR2",
+  }),
+  restart: flag({
+    name: "restart",
+    reader: values.boolean,
+    standard: "false",
+    group: "Guard",
+    help: "start the command again when it ends by itself, instead of ending with it",
+  }),
+};
+
+/** The flags of `guard`. */
+export const GUARD = { ...PROOF, ...LOG };
+
 /** The flags of `demo`. */
 export const DEMO = {
   once: flag({
@@ -215,4 +252,51 @@ export function parseStart(
   const { settings } = parseFlags(START, args, options);
   makeTiming(settings);
   return settings;
+}
+
+/** What `exec` is told. */
+export interface ExecSettings extends StartSettings {
+  /** Zero or more. */
+  settleMs: number;
+  /** By which the command is told to stop. */
+  stopSignal: string;
+  /** Whether the command is started again when it ends by itself. */
+  restart: boolean;
+}
+
+/** What `guard` is told. */
+export interface GuardSettings extends Pick<StartSettings, "logLevel" | "logFormat"> {
+  /** Zero or more. */
+  settleMs: number;
+}
+
+/**
+ * Reads the flags of `exec`, and the command behind them.
+ *
+ * @param args What followed the command.
+ * @param options Where the environment comes from.
+ * @throws {ConfigError} If anything is not as it should be; the message is one line.
+ */
+export function parseExec(
+  args: readonly string[],
+  options?: Pick<ParseOptions, "env">,
+): { settings: ExecSettings; command: string[] } {
+  const { settings, rest } = parseFlags(EXEC, args, { ...options, allowRest: true });
+  makeTiming(settings);
+  return { settings, command: rest };
+}
+
+/**
+ * Reads the flags of `guard`, and the program behind them.
+ *
+ * @param args What followed the command.
+ * @param options Where the environment comes from.
+ * @throws {ConfigError} If anything is not as it should be; the message is one line.
+ */
+export function parseGuard(
+  args: readonly string[],
+  options?: Pick<ParseOptions, "env">,
+): { settings: GuardSettings; command: string[] } {
+  const { settings, rest } = parseFlags(GUARD, args, { ...options, allowRest: true });
+  return { settings, command: rest };
 }

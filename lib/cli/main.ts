@@ -8,7 +8,7 @@
 import config from "../../deno.json" with { type: "json" };
 import { ConfigError } from "../errors.ts";
 import { type FlagTable, nearest, parseFlags } from "./args.ts";
-import { DEMO, START } from "./flags.ts";
+import { DEMO, EXEC, GUARD, START } from "./flags.ts";
 import { helpFor } from "./help.ts";
 import { escapeControls, writeLine } from "./stderr.ts";
 import { quote } from "./values.ts";
@@ -30,6 +30,18 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     summary: "Runs one candidate, which answers over HTTP who leads",
     flags: START,
     load: () => import("./start.ts"),
+  },
+  exec: {
+    summary: "Runs a command only while leading, and ends it for certain",
+    flags: EXEC,
+    rest: "-- command…",
+    load: () => import("./exec.ts"),
+  },
+  guard: {
+    summary: "Runs a program whose electors want a guard",
+    flags: GUARD,
+    rest: "-- program…",
+    load: () => import("./guard.ts"),
   },
   demo: {
     summary: "Shows an election, a hand-over and a crash, all by itself",
@@ -109,7 +121,7 @@ function print(text: string): number {
 }
 
 /** Tells of a failure. @returns The exit code. */
-function report(error: unknown, debug: boolean): number {
+export function report(error: unknown, debug: boolean): number {
   const message = error instanceof Error ? error.message || error.name : String(error);
   const line = `error: ${escapeControls(message)}`;
   if (error instanceof ConfigError) {

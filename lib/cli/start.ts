@@ -56,7 +56,8 @@ function untilOver({ signal }: Term): Promise<void> {
   });
 }
 
-function tellTiming(elector: Elector, logger: Logger): void {
+/** Says how much time there is to stop. */
+export function tellTiming(elector: Elector, logger: Logger): void {
   const { timing } = elector.status();
   logger.info(
     `stopping may take ${
@@ -73,7 +74,12 @@ function tellTiming(elector: Elector, logger: Logger): void {
   );
 }
 
-function serve(
+/**
+ * Answers over HTTP for an elector, if that is wanted.
+ *
+ * @throws {ConfigError} If the address cannot be listened on.
+ */
+export function serve(
   { listen }: StartSettings,
   elector: Elector,
   logger: Logger,

@@ -1,0 +1,125 @@
+// Small parts of the guard: the deadline file, the log that never waits, and what can be run.
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { GuardLog } from "../lib/cli/guard_log.ts";
+import { findFault } from "../lib/cli/under_guard.ts";
+import { DeadlineFile, deadlineLine } from "../lib/guard/deadline_file.ts";
+import { FakeClock } from "./support/fake_clock.ts";
+import { LINUX } from "./support/exec_rig.ts";
+import { until } from "./support/until.ts";
+
+Deno.test("the deadline file: early, never late", async (t) => {
+  const clock = new FakeClock();
+  const since = clock.now();
+  const line = (uptime: number, stopMs?: number, fenceMs?: number) =>
+    deadlineLine({ token: "41", since, stopMs, fenceMs }, uptime, clock.now());
+  await t.step("counted from the reading", () => {
+    clock.advance(2_000);
+    assertEquals(line(500, 10_000, 12_000), "507.99 509.99 41\n");
+  });
+  await t.step("rounded down", () => {
+    assertEquals(line(500.019, 10_000.7, 12_000), "508.00 510.00 41\n");
+  });
+  await t.step("by the clock that has gone further", () => {
+    clock.wallOffset += 3_000;
+    assertEquals(line(500, 10_000, 12_000), "504.99 506.99 41\n");
+  });
+  await t.step("0 for already", () => {
+    assertEquals(line(500, undefined, 12_000), "0 506.99 41\n");
+    assertEquals(line(500, 5_000, 5_001), "0 0 41\n".replace("0 0", "0 499.99"));
+    assertEquals(line(500), "0 0 41\n");
+  });
+});
+
+Deno.test({
+  name: "the deadline file is replaced at once, and in the end holds the newest",
+  ignore: !LINUX,
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    const failures: string[] = [];
+    const clock = new FakeClock();
+    const file = new DeadlineFile(`${folder}/deadline`, clock, (message) => failures.push(message));
+    const at = (token: string) => ({ token, since: clock.now(), stopMs: 1_000, fenceMs: 2_000 });
+    file.writeSync(at("1"));
+    assertMatch(await Deno.readTextFile(file.path), /^\d+\.\d\d \d+\.\d\d 1\n$/);
+    await Promise.all(["2", "3", "4"].map((token) => file.write(at(token))));
+    await until("the newest", async () => / 4\n$/.test(await Deno.readTextFile(file.path)));
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["deadline"]);
+    await Deno.remove(folder, { recursive: true });
+    await file.write(at("5"));
+    file.writeSync(at("6"));
+    assertEquals(failures.length, 2, "told, not thrown");
+  },
+});
+
+const note = (message: string, level: "debug" | "info" = "info") => ({
+  level,
+  event: "e",
+  message,
+  fields: { token: "41" },
+});
+
+Deno.test("the log of a guard never waits, drops what nobody reads, and says so", async () => {
+  const written: string[] = [];
+  let open = Promise.withResolvers<void>();
+  const sink = {
+    async write(bytes: Uint8Array) {
+      await open.promise;
+      const size = Math.min(bytes.length, 1_000);
+      written.push(new TextDecoder().decode(bytes.subarray(0, size)));
+      return size;
+    },
+  };
+  const log = new GuardLog({ logLevel: "info", logFormat: "json" }, sink, new FakeClock());
+  for (let i = 0; i < 10; i++) log.log(note("x".repeat(50_000)));
+  const first = open;
+  open = Promise.withResolvers();
+  open.resolve();
+  first.resolve();
+  await until("room", () => written.join("").split("\n").length > 6);
+  log.log(note("quiet", "debug"));
+  log.log(note("last"));
+  await log.flush();
+  const lines = written.join("").trim().split("\n").map((line) => JSON.parse(line));
+  assertEquals(lines.at(-1), {
+    time: new Date(new FakeClock().now().wall).toISOString(),
+    level: "info",
+    msg: "last",
+    event: "e",
+    token: "41",
+    dropped: 10 - (lines.length - 1),
+  });
+  assert(lines.length < 10);
+});
+
+Deno.test("the last lines of a log are not waited for for ever", async () => {
+  const clock = new FakeClock();
+  const log = new GuardLog(
+    { logLevel: "info", logFormat: "text" },
+    { write: () => new Promise(() => {}) },
+    clock,
+  );
+  log.log(note("nobody reads this"));
+  const flushed = log.flush();
+  clock.advance(500);
+  await flushed;
+});
+
+Deno.test("what can be run is looked for as a shell does", async () => {
+  const folder = await Deno.makeTempDir();
+  await Deno.writeTextFile(`${folder}/plain`, "", { mode: 0o644 });
+  await Deno.mkdir(`${folder}/good`);
+  await Deno.writeTextFile(`${folder}/good/plain`, "", { mode: 0o755 });
+  const code = (program: string, path: string) => findFault(program, path)?.code;
+  assertEquals(
+    code("plain", `${folder}:${folder}/good`),
+    undefined,
+    "the next one in PATH is fine",
+  );
+  assertEquals(code("plain", folder), 126);
+  assertEquals(code("good", folder), 126);
+  assertEquals(code("none", folder), 127);
+  assertEquals(code("plain", ""), 127);
+  assertEquals(code(`${folder}/good/plain`, ""), undefined);
+  assertEquals(code(`${folder}/good/none`, folder), 127);
+  await Deno.remove(folder, { recursive: true });
+});
