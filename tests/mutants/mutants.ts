@@ -4,6 +4,7 @@
  * @module
  */
 import { CANDIDATES } from "./candidate.ts";
+import { GUARDS } from "./guard.ts";
 import { KUBERNETES } from "./kubernetes.ts";
 import { LEADERS } from "./leader.ts";
 import type { Mutant } from "./mutant.ts";
@@ -19,11 +20,14 @@ export const MUTANTS: readonly Mutant[] = [
   ...RECORDS,
   ...SHELL,
   ...KUBERNETES,
+  ...GUARDS,
 ];
 
 /** Below `tests/`: those about the election that need no control plane, the quickest first. */
 export const TESTS: readonly string[] = [
   "leader_test.ts",
+  "guarded_election_test.ts",
+  "guard_test.ts",
   "candidate_test.ts",
   "observing_test.ts",
   "regressions_test.ts",
@@ -37,6 +41,7 @@ export const TESTS: readonly string[] = [
   "elector_run_test.ts",
   "elector_setup_test.ts",
   "unfinished_work_test.ts",
+  "guarding_test.ts",
   "credentials_test.ts",
   "client_test.ts",
   "properties_test.ts",
