@@ -165,11 +165,7 @@ export class Warden {
         if (this.#commandPid === undefined) return this.#deadline.writeSync(effect);
         return void this.#deadline.write(effect);
       case "warm":
-        // No request of the machine has such a number: whatever is answered, nobody waits for it.
-        return this.#request(
-          { ...effect, id: -effect.session },
-          (leases, signal) => leases.read(signal),
-        );
+        return this.#warm(effect.session);
       case "read":
         return this.#request(effect, (leases, signal) => leases.read(signal));
       case "write":
@@ -270,8 +266,12 @@ export class Warden {
     const credentials = new Credentials(() => Promise.resolve(secrets), this.#clock);
     // Requests of the old one end by their own signals.
     this.#clients.get(session)?.close();
+    const first = !this.#clients.has(session);
     try {
       this.#clients.set(session, new Client({ ...route, credentials }, this.#clock));
+      // The first connection of a process takes 40 ms, for all the authorities that it might trust: it is
+      // made now, when nobody waits for it.
+      if (first) this.#warm(session);
     } catch (error) {
       this.#tell("error", "refused", `cannot use the API server that it named: ${error}`);
     }
@@ -291,6 +291,11 @@ export class Warden {
     const facts = this.#facts.get(session);
     if (client === undefined || facts === undefined) return undefined;
     return new Leases(client, facts.namespace, facts.leaseName, { clock: this.#clock });
+  }
+
+  /** Opens a connection. No request of the machine has such a number, so nobody waits for the answer. */
+  #warm(session: number): void {
+    this.#request({ id: -session, session }, (leases, signal) => leases.read(signal));
   }
 
   #request(
