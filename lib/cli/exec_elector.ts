@@ -75,11 +75,19 @@ async function lead(settings: ExecSettings, logger: Logger): Promise<number> {
     // Nobody can prove any more that the command has ended: nothing is released.
     await leader.kill();
     logger.error("the guard is gone: killed the command", { event: "unguarded" });
+    await removeFolder();
     return 1;
   } finally {
     await server?.shutdown();
   }
   return held && elector.status().lastReleased === false ? 1 : 0;
+}
+
+/** Tidies up in place of the guard: the socket lies in a folder within its own. */
+async function removeFolder(): Promise<void> {
+  const folder = Deno.env.get(GUARD_ENV.socket)?.match(/^(.+\/k8sensus-[^/]+)\/guard\/socket$/)
+    ?.[1];
+  if (folder !== undefined) await Deno.remove(folder, { recursive: true }).catch(() => {});
 }
 
 /** Roles in which the Lease is ours, or may be. */
