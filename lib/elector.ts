@@ -298,7 +298,8 @@ export class Elector implements AsyncDisposable {
       await this.#guarding?.enter();
       if (this.#preflight?.passed === false) {
         await this.#standDown();
-        await this.#preflight.pass(signal);
+        await this.#preflight.pass(this.#guarding?.orGone(signal) ?? signal);
+        this.#guarding?.check();
       }
       if (!signal.aborted && this.#withdrawn) {
         this.#withdrawn = false;

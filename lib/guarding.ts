@@ -20,7 +20,7 @@ export class Guarding {
   readonly #driver: Driver;
   readonly #client: Client | undefined;
   #open = false;
-  #gone = false;
+  readonly #gone = new AbortController();
   /** Whether something may act, or begin to, that the guard would have to stop. */
   #armed = false;
   /** Whether goodbye is to be said as soon as there is nothing of that kind. */
@@ -59,23 +59,37 @@ export class Guarding {
    * @throws {Unguarded} If it is not; it never comes back.
    */
   async enter(): Promise<void> {
-    if (this.#gone) {
-      throw new Unguarded(
-        "Cannot lead without the guard process, which is gone: start this program anew under a guard",
-      );
-    }
+    this.check();
     this.#leaving = false;
     if (this.#open) return;
     const driver = this.#driver;
     await this.#guard.open(this.#facts, () => this.#access(), {
       armed: (token) => driver.step({ type: "armed", token }),
       gone: () => {
-        this.#gone = true;
+        this.#gone.abort();
         driver.step({ type: "unguarded" });
         driver.step({ type: "withdraw" });
       },
     });
     this.#open = true;
+  }
+
+  /**
+   * Makes sure that the guard has not gone.
+   *
+   * @throws {Unguarded} If it has.
+   */
+  check(): void {
+    if (this.#gone.signal.aborted) {
+      throw new Unguarded(
+        "Cannot lead without the guard process, which is gone: start this program anew under a guard",
+      );
+    }
+  }
+
+  /** Aborts with `signal`, and when the guard is gone. */
+  orGone(signal: AbortSignal): AbortSignal {
+    return AbortSignal.any([signal, this.#gone.signal]);
   }
 
   async #access(): Promise<Access> {

@@ -7,8 +7,8 @@ import type { Access, Facts } from "../lib/guard/messages.ts";
 import { Client } from "../lib/kubernetes/client.ts";
 import type { Lease } from "../lib/lease.ts";
 import type { Term } from "../lib/term.ts";
-import { ApiServer } from "../lib/testing/mod.ts";
-import { pause, until } from "./support/until.ts";
+import { ApiServer, refusal } from "../lib/testing/mod.ts";
+import { pause, settled, until } from "./support/until.ts";
 
 /** A guard in this process, by hand. */
 class FakeGuard implements GuardApi {
@@ -205,4 +205,21 @@ Deno.test("run() rejects when the guard dies while it waits to lead", async () =
   await until("a candidate", () => elector.status().contending);
   guard.events!.gone();
   await run;
+});
+
+Deno.test("run() rejects when the guard dies while permissions are missing", async () => {
+  await using server = new ApiServer();
+  let asked = false;
+  server.before = ({ resource }) => {
+    if (resource === "leases") return;
+    asked = true;
+    return refusal(503);
+  };
+  await using client = new Client(server.url);
+  const guard = new FakeGuard();
+  await using elector = new Elector({ leaseName: "x", client, leaseDurationMs: 5_000, guard });
+  const run = assertRejects(() => elector.run(untilOver), Unguarded);
+  await until("a question", () => asked);
+  guard.events!.gone();
+  await settled("run()", run);
 });

@@ -258,8 +258,16 @@ export const GUARDS: readonly Mutant[] = [
     name: "unguarded-elector-contends",
     breaks: "I1",
     file: "lib/guarding.ts",
-    from: "    if (this.#gone) {\n      throw",
-    to: "    if (this.#gone && this.#open === undefined) {\n      throw",
+    from: "if (this.#gone.signal.aborted) {",
+    to: "if (this.#gone.signal.aborted && this.#open === undefined) {",
+    tests: ["guarding_test.ts"],
+  },
+  {
+    name: "guard-gone-unnoticed-while-permissions-are-missing",
+    breaks: "I10",
+    file: "lib/guarding.ts",
+    from: "return AbortSignal.any([signal, this.#gone.signal]);",
+    to: "return signal;",
     tests: ["guarding_test.ts"],
   },
 ];
