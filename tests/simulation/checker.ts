@@ -52,6 +52,10 @@ class Books {
   /** What it received, and when by its monotonic clock. */
   readonly versions: Version[] = [];
   readonly monos: number[] = [];
+  /** The version that a watch showed last. */
+  shown?: Version;
+  /** Records put back that came on a watch, right behind the version that they replaced. */
+  readonly witnessed = new Set<Version>();
   requests = 0;
   requestsAt: number;
 
@@ -93,8 +97,13 @@ export class Checker {
   }
 
   /** A version, or its absence, has come to a process. */
-  received({ index }: Subject, version: Version, mono: number): void {
+  received({ index }: Subject, version: Version, mono: number, streamed: boolean): void {
     const books = this.#books[index]!;
+    if (streamed) {
+      const follows = isExport(version) && books.shown === version.before;
+      if (follows && !books.versions.includes(version)) books.witnessed.add(version);
+      books.shown = version;
+    }
     if (books.versions.at(-1) === version) return;
     books.versions.push(version);
     books.monos.push(mono);
@@ -107,6 +116,13 @@ export class Checker {
     } else if (version.at > books.heldAt && !this.restored) {
       books.lost = books.term;
     }
+  }
+
+  /** A watch begins with the present state: whatever came before is a gap away. */
+  watchesAnew({ index }: Subject): void {
+    const books = this.#books[index]!;
+    books.shown = undefined;
+    books.witnessed.clear();
   }
 
   /** The largest token with which the Lease was ever taken; "0" before the first. */
@@ -166,6 +182,7 @@ export class Checker {
     const since = monos[first]!;
     let origin = newest!;
     while (origin.kind === "label" && origin.before?.record !== undefined) origin = origin.before;
+    if (isExport(origin) && !books.witnessed.has(origin)) return;
     const need = needMs(subject, origin, this.restored);
     if (mono - since < need) {
       const waited = `after ${Math.round(mono - since)} of ${need} ms`;
@@ -359,6 +376,14 @@ function needMs({ timing, trustUnheld }: Subject, version: Version, restored: bo
   const wiped = renewMicros === undefined && transitions === 0;
   if (wiped || last === undefined || last.ours || last.holder === "") return own;
   return whole + whole + FOREIGN_GRACE_MS;
+}
+
+/**
+ * Whether somebody has put a released record back. Who has not watched it replace what was there goes by the
+ * mark alone, as one does that has just come: that is outside what is promised, but for I1.
+ */
+function isExport({ kind, record, before }: Version): boolean {
+  return kind === "hand" && record?.released !== undefined && before !== undefined;
 }
 
 /** Whether its holder has given it up and nobody has taken it since, whatever was edited. */

@@ -207,7 +207,7 @@ export class Network {
     if (!(reply instanceof Version)) {
       return this.#sim.step(host, { type: "answered", id, answer: reply });
     }
-    this.#sim.checker.received(host, reply, host.clocks.mono(this.#sim.time));
+    this.#sim.checker.received(host, reply, host.clocks.mono(this.#sim.time), false);
     this.#sim.step(host, { type: "answered", id, answer: reply.answer });
   }
 
@@ -215,6 +215,7 @@ export class Network {
   watch(host: Host, number: number, from: string | undefined): void {
     const stream = new Stream(host.index, number, from);
     host.streams.push(stream);
+    if (from === undefined) this.#sim.checker.watchesAnew(host);
     if (this.#blocked(host, true) || host.hit(PLACE.loseRequest)) return;
     const due = Math.max(this.#sim.time, host.pausedUntil) + this.#latency(host);
     this.#sim.agenda.add(due, EVENT.open, host.index, 0, stream);
@@ -303,7 +304,8 @@ export class Network {
       if (what instanceof Version && stream.shown > 0 && host.hit(PLACE.bookmarksOnly)) {
         stream.stuckAt = stream.shown;
       }
-      if (host.hit(PLACE.repeatWatch)) {
+      // What a stream has not begun with it cannot repeat.
+      if (stream.shown > 0 && host.hit(PLACE.repeatWatch)) {
         const old = server.asOf(time - host.some(PLACE.repeatWatch));
         if (old !== undefined) this.#send(agenda, stream, due, old);
       }
@@ -332,7 +334,7 @@ export class Network {
     if (!stream.live) return;
     const { number: watch } = stream;
     const known = what instanceof Version;
-    if (known) this.#sim.checker.received(host, what, host.clocks.mono(this.#sim.time));
+    if (known) this.#sim.checker.received(host, what, host.clocks.mono(this.#sim.time), true);
     this.#sim.step(host, { type: "watched", watch, event: known ? what.event : what });
   }
 
