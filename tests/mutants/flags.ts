@@ -10,6 +10,7 @@ export const HELP = `deno task mutants [flags]
   --only NAME,NAME   only these
   --list             print their names, what they break and where, and break nothing
   --jobs N           so many at a time, instead of one a core
+  --seeds N          play up to N seeds of the simulator on each mutant of the machine, and tell how many it took
 
 Each mutant is the code with one thing broken on purpose; the tests must fail on it. Exit 1 if one survives.`;
 
@@ -19,6 +20,8 @@ export interface MutantFlags {
   readonly only?: readonly string[];
   readonly list: boolean;
   readonly jobs: number;
+  /** How many seeds of the simulator to play instead of running tests; `undefined` for none. */
+  readonly seeds?: number;
 }
 
 /**
@@ -35,6 +38,7 @@ export function parseFlags(
   let only: string[] | undefined;
   let list = false;
   let jobs: number = navigator.hardwareConcurrency;
+  let seeds: number | undefined;
   for (let i = 0; i < args.length; i++) {
     const flag = args[i]!;
     if (flag === "--help") return HELP;
@@ -52,9 +56,15 @@ export function parseFlags(
       if (!Number.isInteger(jobs) || jobs < 1) {
         return `Cannot run ${JSON.stringify(text)} jobs: give a whole number above 0`;
       }
+    } else if (flag === "--seeds") {
+      const text = args[++i] ?? "";
+      seeds = Number(text);
+      if (!Number.isInteger(seeds) || seeds < 1) {
+        return `Cannot play ${JSON.stringify(text)} seeds: give a whole number above 0`;
+      }
     } else {
       return `Cannot take ${JSON.stringify(flag)}: --help shows what there is`;
     }
   }
-  return { only, list, jobs };
+  return { only, list, jobs, seeds };
 }

@@ -47,12 +47,14 @@ Deno.test("mutate() breaks a text at one place, or not at all", () => {
 Deno.test("flags: what is taken, and what is said of the rest in one line", () => {
   const cores = navigator.hardwareConcurrency;
   const names = ["one", "two"];
-  assertEquals(parseFlags([], names), { only: undefined, list: false, jobs: cores });
-  assertEquals(parseFlags(["--list", "--jobs", "3", "--only", "two,one"], names), {
-    only: ["two", "one"],
-    list: true,
-    jobs: 3,
+  assertEquals(parseFlags([], names), {
+    only: undefined,
+    list: false,
+    jobs: cores,
+    seeds: undefined,
   });
+  const all = ["--list", "--jobs", "3", "--only", "two,one", "--seeds", "9"];
+  assertEquals(parseFlags(all, names), { only: ["two", "one"], list: true, jobs: 3, seeds: 9 });
   assertEquals(parseFlags(["--jobs", "1", "--help"], names), HELP);
   const wrong: [args: string[], complaint: string][] = [
     [["--fast"], 'Cannot take "--fast"'],
@@ -62,6 +64,7 @@ Deno.test("flags: what is taken, and what is said of the rest in one line", () =
     [["--jobs", "0"], 'Cannot run "0" jobs: give a whole number above 0'],
     [["--jobs", "many"], 'Cannot run "many" jobs'],
     [["--jobs"], 'Cannot run "" jobs'],
+    [["--seeds", "0"], 'Cannot play "0" seeds: give a whole number above 0'],
   ];
   for (const [args, complaint] of wrong) {
     const message = parseFlags(args, names) as string;

@@ -115,13 +115,41 @@ export class Workshop implements Disposable {
     files: readonly string[],
     limitMs: number,
   ): Promise<Verdict> {
+    return await this.#broken(tree, mutant, () => this.test(tree, files, limitMs)) ??
+      { kind: "stale" };
+  }
+
+  /**
+   * Breaks a copy, plays seeds of the simulator on it until one is a violation, and repairs it.
+   *
+   * @param tree One of {@linkcode trees}.
+   * @param mutant What to break.
+   * @param most How many seeds at most.
+   * @param limitMs When they count as hung.
+   * @returns The seed and what it violates; `hung`; or `undefined` if nothing was found.
+   */
+  async play(
+    tree: string,
+    mutant: Mutant,
+    most: number,
+    limitMs: number,
+  ): Promise<{ seed: number; message: string } | "hung" | undefined> {
+    const args = ["run", "--no-check", ...this.#flags, "tests/mutants/play.ts", String(most)];
+    const run = await this.#broken(tree, mutant, () => this.#deno(tree, args, limitMs));
+    if (run?.late) return "hung";
+    const [, seed, message] = /^(\d+) (.+)$/m.exec(run?.output ?? "") ?? [];
+    return message === undefined ? undefined : { seed: Number(seed), message };
+  }
+
+  /** Does something while a copy is broken; `undefined` if the mutant is stale. */
+  async #broken<T>(tree: string, mutant: Mutant, run: () => Promise<T>): Promise<T | undefined> {
     const path = `${tree}/${mutant.file}`;
     const text = await Deno.readTextFile(path);
     const broken = mutate(text, mutant);
-    if (broken === undefined) return { kind: "stale" };
+    if (broken === undefined) return undefined;
     try {
       await Deno.writeTextFile(path, broken);
-      return await this.test(tree, files, limitMs);
+      return await run();
     } finally {
       await Deno.writeTextFile(path, text);
     }
