@@ -1,12 +1,12 @@
 // What a leader does, and when it stops: tables of inputs for the machine.
 import { assert, assertAlmostEquals, assertEquals, assertNotEquals } from "@std/assert";
-import { type Answer, type LeaseRecord, readMicroTime } from "../lib/lease.ts";
+import { type Answer, readMicroTime } from "../lib/lease.ts";
+import { leading, nextWrite, TERM, UNKNOWN } from "./support/leading.ts";
 import {
   ANNOTATION,
   byClientGo,
   edited,
   held,
-  ME,
   NONCE,
   released,
   Rig,
@@ -15,27 +15,6 @@ import {
 
 const F = 12_000;
 const STOP = 10_000;
-const TERM = 1;
-
-function leading(): { rig: Rig; record: LeaseRecord } {
-  const rig = new Rig();
-  const record = rig.lead();
-  rig.effects = [];
-  return { rig, record };
-}
-
-/** Sleeps until the next write is sent, and returns it. */
-function nextWrite(rig: Rig) {
-  for (let i = 0; i < 100; i++) {
-    const write = rig.take("write")[0];
-    if (write !== undefined) return write;
-    rig.mono = rig.election.deadline(rig.now);
-    rig.step({ type: "timer" });
-  }
-  throw new Error("no write");
-}
-
-const unknown: Answer = { kind: "unknown", message: "reset" };
 
 Deno.test("I2: the fence counts from before the write was sent, not from its answer", () => {
   const { rig } = leading();
@@ -142,7 +121,7 @@ Deno.test("H2 H3: a lost write that was committed is confirmed from its own send
   const one = nextWrite(rig);
   const sent = rig.mono;
   rig.sleep(1_000);
-  rig.answer(one, unknown);
+  rig.answer(one, UNKNOWN);
   const two = rig.only("write");
   rig.sleep(500);
   rig.answer(two, { kind: "conflict" });
@@ -169,7 +148,7 @@ Deno.test("after a conflict nothing is written before a read has explained it", 
   const read = rig.only("read");
   rig.sleep(1_000);
   assertEquals(rig.take("write"), []);
-  rig.answer(read, unknown);
+  rig.answer(read, UNKNOWN);
   assertEquals(rig.take("write"), []);
   rig.sleep(1_000);
   assertEquals(rig.take("read").length > 0, true);
@@ -177,7 +156,7 @@ Deno.test("after a conflict nothing is written before a read has explained it", 
 
 Deno.test("outages extend nothing", async (t) => {
   const answers: Answer[] = [
-    unknown,
+    UNKNOWN,
     { kind: "refused", status: 401, message: "who are you" },
     { kind: "refused", status: 429, message: "slow", retryAfterMs: 3_600_000 },
     { kind: "refused", status: 500, message: "oops" },
@@ -346,130 +325,6 @@ Deno.test("leading again takes a new acquisition, and not before the work has se
   assertEquals(rig.only("startTerm").token, "31");
 });
 
-Deno.test("I5: a resigned Lease is released when its work has settled, and not before", () => {
-  const { rig } = leading();
-  rig.step({ type: "resign", reason: "resigned" });
-  assertEquals(rig.only("endTerm").reason, "resigned");
-  for (let rv = 21; rv < 25; rv++) {
-    const write = nextWrite(rig);
-    assertEquals(write.kind, "renew", "scenario 9: it is held while its work goes on");
-    rig.commit(write, rv);
-  }
-  assert(!rig.election.mayStart(TERM, rig.now));
-  assert(rig.election.mayAct(TERM, rig.now));
-  rig.step({ type: "settled", term: TERM });
-  assert(!rig.election.mayAct(TERM, rig.now), "H1: nothing acts once the release is sent");
-  const release = rig.only("write");
-  assertEquals(release.kind, "release");
-  assertEquals(release.lease.spec.holderIdentity, "");
-  assertEquals(release.lease.metadata.resourceVersion, "24");
-  const mark = release.lease.metadata.annotations![ANNOTATION.released];
-  assertEquals(mark, `${ME};10;24;${release.lease.spec.renewTime}`);
-  rig.commit(release, 25);
-  assertEquals(rig.only("released").done, true);
-});
-
-Deno.test("scenario 4: a Lease lost during the drain is not released", () => {
-  const { rig } = leading();
-  rig.step({ type: "resign", reason: "resigned" });
-  rig.show(held(30));
-  rig.only("endTerm");
-  rig.only("revokeTerm");
-  rig.step({ type: "settled", term: TERM });
-  assertEquals(rig.take("write"), []);
-});
-
-Deno.test("I5: work that has not settled at the fence leaves the Lease to expire", () => {
-  const { rig } = leading();
-  rig.sleep(F);
-  rig.only("revokeTerm");
-  rig.effects = [];
-  rig.step({ type: "settled", term: TERM });
-  assertEquals(rig.take("write"), []);
-});
-
-Deno.test("I5: after the drain limit nothing is renewed, and the fence acts", () => {
-  const rig = new Rig({ drainMs: 5_000 });
-  rig.lead();
-  rig.effects = [];
-  rig.step({ type: "resign", reason: "resigned" });
-  let rv = 20;
-  while (rig.role === "draining") {
-    for (const write of rig.take("write")) {
-      assert(rig.mono < 5_000);
-      rig.commit(write, ++rv);
-    }
-    rig.sleep(100);
-  }
-  rig.only("revokeTerm");
-});
-
-Deno.test("a renewal confirmed after the stop extends the drain, never the term", () => {
-  const { rig } = leading();
-  rig.sleep(STOP);
-  rig.only("endTerm");
-  const write = rig.take("write").at(-1)!;
-  rig.commit(write, 21);
-  assert(!rig.election.mayStart(TERM, rig.now));
-  assert(rig.election.remainingMs(TERM, rig.now) > 2_000);
-  assertEquals(rig.role, "draining");
-  rig.step({ type: "settled", term: TERM });
-  assertEquals(rig.take("write").at(-1)?.kind, "release");
-});
-
-Deno.test("scenario 6: a release that meets another holder is given up", () => {
-  const { rig } = leading();
-  rig.step({ type: "settled", term: TERM });
-  rig.answer(rig.only("write"), { kind: "conflict" });
-  rig.answer(rig.only("read"), { kind: "lease", record: held(30) });
-  rig.sleep(1_000);
-  assertEquals(rig.take("write"), []);
-  assertEquals(rig.role, "observing");
-});
-
-Deno.test("a release that meets foreign metadata is repeated on the new version", () => {
-  const { rig, record } = leading();
-  rig.step({ type: "settled", term: TERM });
-  rig.answer(rig.only("write"), { kind: "conflict" });
-  const labelled = edited(record, 30, (lease) => lease.metadata.labels = { a: "b" });
-  rig.answer(rig.only("read"), { kind: "lease", record: labelled });
-  const again = nextWrite(rig);
-  assertEquals(again.kind, "release");
-  assertEquals(again.lease.metadata.resourceVersion, "30");
-});
-
-Deno.test("a release that was committed, but not answered, is recognised", () => {
-  const { rig } = leading();
-  rig.step({ type: "settled", term: TERM });
-  const release = rig.only("write");
-  rig.answer(release, unknown);
-  rig.answer(nextWrite(rig), { kind: "conflict" });
-  rig.answer(rig.only("read"), { kind: "lease", record: stored(release.lease, 21) });
-  assertEquals(rig.only("released").done, true);
-});
-
-Deno.test("a release that cannot be written is given up when the Lease has expired", () => {
-  const { rig } = leading();
-  rig.step({ type: "withdraw" });
-  rig.step({ type: "settled", term: TERM });
-  while (rig.mono < 15_000) {
-    for (const write of rig.take("write")) rig.answer(write, unknown);
-    rig.sleep(10);
-  }
-  assertEquals(rig.only("released").done, false);
-  rig.only("withdrawn");
-});
-
-Deno.test("who resigned stands back for one retry period", () => {
-  const { rig } = leading();
-  rig.step({ type: "resign", reason: "resigned" });
-  rig.step({ type: "settled", term: TERM });
-  rig.commit(rig.only("write"), 21);
-  const start = rig.mono;
-  assertEquals(nextWrite(rig).kind, "acquire");
-  assertAlmostEquals(rig.mono - start, 2_000, 1);
-});
-
 Deno.test("preferredHolder: the term is finished for it, and the next acquisition clears it", () => {
   const { rig, record } = leading();
   rig.show(edited(record, 30, (lease) => lease.spec.preferredHolder = "somebody"));
@@ -479,12 +334,12 @@ Deno.test("preferredHolder: the term is finished for it, and the next acquisitio
   assertEquals(release.kind, "release");
   rig.commit(release, 31);
   rig.sleep(14_999);
-  for (const read of rig.take("read")) rig.answer(read, unknown);
+  for (const read of rig.take("read")) rig.answer(read, UNKNOWN);
   assertEquals(rig.take("write"), []);
 });
 
 Deno.test("I9: whatever is answered, requests stay within 3 a retry period and a burst of 10", () => {
-  const answers: Answer[] = [unknown, { kind: "conflict" }, { kind: "missing" }];
+  const answers: Answer[] = [UNKNOWN, { kind: "conflict" }, { kind: "missing" }];
   for (const answer of answers) {
     for (const lead of [true, false]) {
       const rig = new Rig();
@@ -516,13 +371,6 @@ Deno.test("H16: what ran out while the process was paused does not come back wit
   rig.commit(renewal, 21);
   assert(!rig.election.mayAct(TERM, rig.now));
   assertEquals(rig.only("revokeTerm").reason, "expired");
-});
-
-Deno.test("H14: the time of a release, too, is later than that of the last renewal", () => {
-  const { rig, record } = leading();
-  rig.wallOffset -= 86_400_000;
-  rig.step({ type: "settled", term: TERM });
-  assert(readMicroTime(rig.only("write").lease.spec.renewTime)! > record.renewMicros!);
 });
 
 Deno.test("a new term has a number of its own: nothing of the last one acts or ends in it", () => {

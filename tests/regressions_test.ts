@@ -1,5 +1,5 @@
 // Defects that a review or the simulators found, each by its name. What a rule of the protocol
-// asks for in general stands in candidate_test.ts and leader_test.ts.
+// asks for in general stands in candidate_test.ts, leader_test.ts and release_test.ts.
 import { assert, assertEquals, assertGreater, assertLessOrEqual } from "@std/assert";
 import { RequestFailed } from "../lib/errors.ts";
 import { VERBS } from "../lib/kubernetes/access.ts";

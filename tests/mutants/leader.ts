@@ -5,7 +5,7 @@
  */
 import type { Mutant } from "./mutant.ts";
 
-const TESTS = ["leader_test.ts"];
+const TESTS = ["leader_test.ts", "release_test.ts"];
 const LEADER = "lib/election/leader.ts";
 const STATE = "lib/election/state.ts";
 const ELECTION = "lib/election.ts";

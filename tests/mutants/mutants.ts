@@ -26,6 +26,7 @@ export const MUTANTS: readonly Mutant[] = [
 /** Below `tests/`: those about the election that need no control plane, the quickest first. */
 export const TESTS: readonly string[] = [
   "leader_test.ts",
+  "release_test.ts",
   "guarded_election_test.ts",
   "guard_test.ts",
   "candidate_test.ts",
