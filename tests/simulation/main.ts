@@ -9,7 +9,7 @@ import { type Flags, HELP, parseFlags } from "./flags.ts";
 import { makePlan } from "./planner.ts";
 import { LEADER } from "./plan.ts";
 import { playParallel } from "./pool.ts";
-import { addRun, checkUncounted, nextSeed, type Reliability } from "./reliability.ts";
+import { addRun, checkUncounted, nextSeed, readRecord, updateRecord } from "./reliability.ts";
 import { shorten } from "./shorten.ts";
 import { simulate } from "./simulation.ts";
 import { Tally } from "./tally.ts";
@@ -50,15 +50,6 @@ function explain({ seed, message }: Found): void {
     console.log(`${fault.at.toFixed(3).padStart(12)}  ${whose}: ${faultText(fault)}`);
   }
   for (const line of timeline(trace!.entries, names)) console.log(line);
-}
-
-function readRecord(file: string): Reliability {
-  try {
-    return JSON.parse(Deno.readTextFileSync(file));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return {};
-    throw error;
-  }
 }
 
 /** The seeds that the flags ask for. */
@@ -111,10 +102,7 @@ async function playMany(flags: Flags): Promise<number> {
   all.spentMs = (spent.user - user + spent.system - system) / 1_000;
   if (record !== undefined) {
     const run = { first, count: all.played, ...all };
-    Deno.writeTextFileSync(
-      record,
-      JSON.stringify(addRun(readRecord(record), run), undefined, 2) + "\n",
-    );
+    updateRecord(record, (before) => addRun(before, run));
   }
   const { tally, found, played } = all;
   const faults = tally.faults.reduce((sum, count) => sum + count, 0);

@@ -1,7 +1,15 @@
 // The command and the record that it keeps.
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { HELP, parseFlags } from "./flags.ts";
-import { addRun, nextSeed, type Reliability, type Run } from "./reliability.ts";
+import {
+  addRun,
+  addScope,
+  nextSeed,
+  readRecord,
+  type Reliability,
+  type Run,
+  updateRecord,
+} from "./reliability.ts";
 import { Tally } from "./tally.ts";
 
 const MAIN = new URL("main.ts", import.meta.url).pathname;
@@ -87,4 +95,23 @@ Deno.test("parts of the record add up, in any order", () => {
   assertEquals(nextSeed(record), 201);
   assertEquals(nextSeed({}), 0);
   assertThrows(() => addRun(record, runOf(149, 1)), RangeError, "go on from 201");
+});
+
+Deno.test("a record keeps the last exploration of each scope, beside what others wrote", () => {
+  const file = Deno.makeTempFileSync();
+  try {
+    Deno.writeTextFileSync(file, '{"more": [1]}');
+    const seen = { transitions: 1, depth: 1, complete: false };
+    for (const [scope, states] of [["a", 10], ["b", 20], ["a", 15]] as const) {
+      updateRecord(file, (record) => addScope(record, { ...seen, scope, states }));
+    }
+    const violation = "I1";
+    updateRecord(file, (record) => addScope(record, { ...seen, scope: "c", states: 1, violation }));
+    const { explorer, more } = readRecord(file);
+    assertEquals([explorer?.states, explorer?.violations], [36, 1]);
+    assertEquals(explorer?.scopes.map(({ scope }) => scope), ["b", "a", "c"]);
+    assertEquals(more, [1]);
+  } finally {
+    Deno.removeSync(file);
+  }
 });

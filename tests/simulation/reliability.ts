@@ -5,6 +5,7 @@ import { type PlainTally, Tally } from "./tally.ts";
 /** `reliability.json`. Other parts of it, of other programs, are kept as they are. */
 export interface Reliability {
   readonly simulator?: Simulated;
+  readonly explorer?: Explored;
   readonly [part: string]: unknown;
 }
 
@@ -30,6 +31,26 @@ export interface Simulated {
   readonly seedsPerSecond: number;
   /** Everything that was counted. */
   readonly tally: PlainTally;
+}
+
+/** What the explorer has seen. */
+export interface Explored {
+  /** Of all scopes together. */
+  readonly states: number;
+  readonly violations: number;
+  readonly scopes: readonly ExploredScope[];
+}
+
+/** What the explorer has seen of one scope. */
+export interface ExploredScope {
+  /** Candidates, clocks and faults. */
+  readonly scope: string;
+  readonly states: number;
+  readonly transitions: number;
+  readonly depth: number;
+  /** Whether that is all there is. */
+  readonly complete: boolean;
+  readonly violation?: string;
 }
 
 const HOURS_MS = 3_600_000;
@@ -75,6 +96,37 @@ export function addRun(record: Reliability, run: Run): Reliability {
       tally: tally.toJSON(),
     },
   };
+}
+
+/** Adds what was seen of one scope to a record, in the place of what was seen of it before. */
+export function addScope(record: Reliability, one: ExploredScope): Reliability {
+  const others = record.explorer?.scopes.filter(({ scope }) => scope !== one.scope) ?? [];
+  const scopes = [...others, one];
+  return {
+    ...record,
+    explorer: {
+      states: scopes.reduce((sum, { states }) => sum + states, 0),
+      violations: scopes.filter(({ violation }) => violation !== undefined).length,
+      scopes,
+    },
+  };
+}
+
+/** Reads a record; one that is not there yet is empty. */
+export function readRecord(file: string): Reliability {
+  try {
+    return JSON.parse(Deno.readTextFileSync(file));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return {};
+    throw error;
+  }
+}
+
+/** Reads a record, changes it and writes it back at once, since several programs share it. */
+export function updateRecord(file: string, change: (record: Reliability) => Reliability): void {
+  const text = JSON.stringify(change(readRecord(file)), undefined, 2);
+  Deno.writeTextFileSync(`${file}.new`, text + "\n");
+  Deno.renameSync(`${file}.new`, file);
 }
 
 /**

@@ -15,6 +15,8 @@ export interface ExplorerFlags {
   readonly scope: Scope;
   readonly mostStates: number;
   readonly mostMs: number;
+  /** Add what was seen to this file. */
+  readonly record?: string;
 }
 
 const DEFAULT_FAULTS = { losses: 1, delays: 1, resigns: 1 };
@@ -35,6 +37,7 @@ few faults. Clocks are as wrong as is allowed, and durations leave nothing to sp
   --ticks N        steps of time from a write to the fence, at least ${LEAST_TICKS}; ${LEAST_TICKS} if not given
   --most-states N  stop after so many
   --minutes N      stop after so long
+  --record FILE    add the result to FILE
 
 Faults, each at most ${MOST_FAULTS}; if none is given, one each of ${
   Object.keys(DEFAULT_FAULTS).join(", ")
@@ -54,12 +57,16 @@ const BEGINNING: readonly ClockName[] = ["slow", "fast", "fast", "slow"];
 export function parseFlags(args: readonly string[]): ExplorerFlags | string {
   const numbers = new Map<string, number>();
   let clocks: ClockName[] | undefined;
+  let record: string | undefined;
   for (let i = 0; i < args.length; i++) {
     const flag = args[i]!;
     const limits = limitsOf(flag);
     const text = args[i + 1] ?? "";
     if (flag === "--help") return HELP;
-    if (flag === "--clocks") {
+    if (flag === "--record") {
+      if (text === "") return "Cannot record without a file: give --record FILE";
+      record = text;
+    } else if (flag === "--clocks") {
       clocks = text.split(",") as ClockName[];
       const unknown = clocks.find((clock) => !Object.hasOwn(CLOCKS, clock));
       if (unknown !== undefined || clocks.length > MOST_CANDIDATES) {
@@ -86,7 +93,7 @@ export function parseFlags(args: readonly string[]): ExplorerFlags | string {
   if (clocks !== undefined && clocks.length !== candidates) {
     return `Cannot give ${clocks.length} clocks to ${candidates} candidates: one each, or none`;
   }
-  return settle(numbers, clocks ?? BEGINNING.slice(0, candidates));
+  return { ...settle(numbers, clocks ?? BEGINNING.slice(0, candidates)), record };
 }
 
 /** From, to, and whether it must be a whole number. */

@@ -1,7 +1,8 @@
 // `deno task explore`: sees all of a small world, and says how much that was.
 import { explore, type Figures } from "./explorer.ts";
 import { parseFlags } from "./flags.ts";
-import { FAULTS } from "./scope.ts";
+import { FAULTS, type Scope } from "./scope.ts";
+import { addScope, updateRecord } from "../reliability.ts";
 import { timeline } from "../timeline.ts";
 
 const whole = (number: number) => Math.round(number).toLocaleString("en");
@@ -12,6 +13,13 @@ function figuresText({ states, transitions, depth, ms }: Figures): string {
     `${whole(Deno.memoryUsage().rss / 2 ** 20)} MiB`;
 }
 
+function scopeText({ clocks, budgets }: Scope): string {
+  const faults = FAULTS.filter((fault) => budgets[fault] > 0)
+    .map((fault) => `${fault} ${budgets[fault]}`);
+  return `${clocks.length} candidates, clocks ${clocks.join(" ")}; ` +
+    `${faults.join(", ") || "no faults"}`;
+}
+
 /** Explores. @returns The exit code. */
 export function main(args: readonly string[]): number {
   const flags = parseFlags(args);
@@ -20,13 +28,8 @@ export function main(args: readonly string[]): number {
     (help ? console.log : console.error)(flags);
     return help ? 0 : 2;
   }
-  const { scope, mostStates, mostMs } = flags;
-  const faults = FAULTS.filter((fault) => scope.budgets[fault] > 0)
-    .map((fault) => `${fault} ${scope.budgets[fault]}`);
-  console.log(
-    `${scope.clocks.length} candidates, clocks ${scope.clocks.join(" ")}; ` +
-      `${faults.join(", ") || "no faults"}`,
-  );
+  const { scope, mostStates, mostMs, record } = flags;
+  console.log(scopeText(scope));
   const found = explore(scope, {
     mostStates,
     mostMs,
@@ -34,6 +37,12 @@ export function main(args: readonly string[]): number {
       console.error(`  ${figuresText(figures)}, ${whole(figures.waiting)} waiting`),
   });
   console.log(figuresText(found));
+  if (record !== undefined) {
+    const { states, transitions, depth, complete } = found;
+    const violation = found.violation?.message;
+    const seen = { scope: scopeText(scope), states, transitions, depth, complete, violation };
+    updateRecord(record, (before) => addScope(before, seen));
+  }
   if (found.violation !== undefined) {
     console.log(`VIOLATION ${found.violation.message}\n`);
     console.log(
