@@ -55,11 +55,11 @@ function explain({ seed, message }: Found): void {
 /** The seeds that the flags ask for. */
 function rangeOf({ seeds, record }: Flags): { first: number; count: number } {
   if (seeds !== undefined) {
-    if (record !== undefined) checkUncounted(readRecord(record), seeds[0], seeds[1]);
+    if (record !== undefined) checkUncounted(readRecord(record).simulator?.ranges, ...seeds);
     return { first: seeds[0], count: seeds[1] - seeds[0] + 1 };
   }
   if (record !== undefined) {
-    const first = nextSeed(readRecord(record));
+    const first = nextSeed(readRecord(record).simulator?.ranges);
     return { first, count: SEEDS - first };
   }
   const first = crypto.getRandomValues(new Uint32Array(1))[0]!;

@@ -4,6 +4,7 @@ import { HELP, parseFlags } from "./flags.ts";
 import {
   addRun,
   addScope,
+  addShellRun,
   nextSeed,
   readRecord,
   type Reliability,
@@ -92,9 +93,19 @@ Deno.test("parts of the record add up, in any order", () => {
   assertEquals(simulator!.ranges, [[1, 149], [200, 200]]);
   assertEquals([simulator!.seeds, simulator!.simulatedHours, simulator!.faults], [150, 150, 300]);
   assertEquals(simulator!.seedsPerSecond, 100);
-  assertEquals(nextSeed(record), 201);
-  assertEquals(nextSeed({}), 0);
+  assertEquals(nextSeed(simulator!.ranges), 201);
+  assertEquals(nextSeed(), 0);
   assertThrows(() => addRun(record, runOf(149, 1)), RangeError, "go on from 201");
+});
+
+Deno.test("runs of electors add up", () => {
+  const sums = { seeds: 10, simulatedMs: 3.6e6, events: 5, terms: 4, acts: 3, faults: 2 };
+  const once = addShellRun({ more: 1 }, 1, sums, 0);
+  const { shell, more } = addShellRun(once, 11, sums, 1);
+  assertEquals(shell!.ranges, [[1, 20]]);
+  assertEquals([shell!.seeds, shell!.simulatedHours, shell!.faults], [20, 2, 4]);
+  assertEquals([shell!.violations, more], [1, 1]);
+  assertThrows(() => addShellRun(once, 10, sums, 0), RangeError, "go on from 11");
 });
 
 Deno.test("a record keeps the last exploration of each scope, beside what others wrote", () => {

@@ -5,6 +5,7 @@ import { type PlainTally, Tally } from "./tally.ts";
 /** `reliability.json`. Other parts of it, of other programs, are kept as they are. */
 export interface Reliability {
   readonly simulator?: Simulated;
+  readonly shell?: ShellSimulated;
   readonly explorer?: Explored;
   readonly [part: string]: unknown;
 }
@@ -12,7 +13,7 @@ export interface Reliability {
 /** What the simulator of the machine has played. */
 export interface Simulated {
   /** First and last seed of what was played. */
-  readonly ranges: readonly (readonly [first: number, last: number])[];
+  readonly ranges: Ranges;
   readonly seeds: number;
   /** True time that was simulated, from a few lease durations a seed; a year has 8,766 hours. */
   readonly simulatedHours: number;
@@ -32,6 +33,27 @@ export interface Simulated {
   /** Everything that was counted. */
   readonly tally: PlainTally;
 }
+
+/** What the simulator of electors has played. */
+export interface ShellSimulated extends ShellSums {
+  /** First and last seed of what was played. */
+  readonly ranges: Ranges;
+  readonly simulatedHours: number;
+  readonly violations: number;
+}
+
+/** What the simulator of electors counts. */
+export interface ShellSums {
+  readonly seeds: number;
+  readonly simulatedMs: number;
+  readonly events: number;
+  readonly terms: number;
+  readonly acts: number;
+  readonly faults: number;
+}
+
+/** First and last seed of what was played, in order, neighbours made one. */
+type Ranges = readonly (readonly [first: number, last: number])[];
 
 /** What the explorer has seen. */
 export interface Explored {
@@ -73,7 +95,7 @@ export function addRun(record: Reliability, run: Run): Reliability {
   const { simulator } = record;
   const { first, count, found, spentMs } = run;
   const last = first + count - 1;
-  checkUncounted(record, first, last);
+  checkUncounted(simulator?.ranges, first, last);
   const tally = simulator === undefined ? new Tally() : Tally.from(simulator.tally);
   tally.add(run.tally);
   const cpuHours = (simulator?.cpuHours ?? 0) + spentMs / HOURS_MS;
@@ -94,6 +116,42 @@ export function addRun(record: Reliability, run: Run): Reliability {
       cpuHours,
       seedsPerSecond: Math.round(tally.seeds / (cpuHours * 3_600)),
       tally: tally.toJSON(),
+    },
+  };
+}
+
+/**
+ * Adds to a record what electors were put through.
+ *
+ * @param record What stands there so far.
+ * @param first The first seed.
+ * @param run What was counted.
+ * @param violations How many seeds were violations.
+ * @throws {RangeError} If a seed of it has been counted already.
+ */
+export function addShellRun(
+  record: Reliability,
+  first: number,
+  run: ShellSums,
+  violations: number,
+): Reliability {
+  const { shell } = record;
+  const last = first + run.seeds - 1;
+  checkUncounted(shell?.ranges, first, last);
+  const sum = (key: keyof ShellSums) => (shell?.[key] ?? 0) + run[key];
+  const simulatedMs = sum("simulatedMs");
+  return {
+    ...record,
+    shell: {
+      ranges: joined([...shell?.ranges ?? [], [first, last]]),
+      seeds: sum("seeds"),
+      simulatedMs,
+      simulatedHours: Math.round(simulatedMs / HOURS_MS),
+      events: sum("events"),
+      terms: sum("terms"),
+      acts: sum("acts"),
+      faults: sum("faults"),
+      violations: (shell?.violations ?? 0) + violations,
     },
   };
 }
@@ -134,22 +192,21 @@ export function updateRecord(file: string, change: (record: Reliability) => Reli
  *
  * @throws {RangeError} If one of `first` to `last` has been counted already.
  */
-export function checkUncounted(record: Reliability, first: number, last: number): void {
-  const taken = record.simulator?.ranges.find((range) => first <= range[1] && range[0] <= last);
+export function checkUncounted(ranges: Ranges | undefined, first: number, last: number): void {
+  const taken = ranges?.find((range) => first <= range[1] && range[0] <= last);
   if (taken === undefined) return;
   throw new RangeError(
     `Cannot count the seeds ${first}..${last}: ${taken.join("..")} are in the record already; ` +
-      `go on from ${nextSeed(record)}`,
+      `go on from ${nextSeed(ranges)}`,
   );
 }
 
-/** The first seed behind all that stand in a record. */
-export function nextSeed({ simulator }: Reliability): number {
-  return Math.max(0, ...simulator?.ranges.map(([, last]) => last + 1) ?? []);
+/** The first seed behind all of these. */
+export function nextSeed(ranges: Ranges = []): number {
+  return Math.max(0, ...ranges.map(([, last]) => last + 1));
 }
 
-/** Ranges in order, neighbours made one. */
-function joined(ranges: readonly (readonly [number, number])[]): [number, number][] {
+function joined(ranges: Ranges): [number, number][] {
   const all: [number, number][] = [];
   for (const [first, last] of ranges.toSorted((a, b) => a[0] - b[0])) {
     const before = all.at(-1);

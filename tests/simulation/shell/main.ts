@@ -1,5 +1,6 @@
 // `deno task simulate-shell`: plays electors, their loops and their watches in virtual time, seed by seed.
 import { mixed } from "../dice.ts";
+import { addShellRun, checkUncounted, readRecord, updateRecord } from "../reliability.ts";
 import { timeline } from "../timeline.ts";
 import { run, type ShellOutcome } from "./shell.ts";
 
@@ -11,6 +12,8 @@ export interface ShellFlags {
   readonly seeds?: readonly [first: number, last: number];
   /** Stop after this time. */
   readonly minutes?: number;
+  /** Add what was played to this file. */
+  readonly record?: string;
 }
 
 const SEEDS = 2 ** 32;
@@ -21,6 +24,7 @@ const HELP = `deno task simulate-shell [flags]
   --seed N        play one seed, and print all that happens; a seed always plays the same way
   --seeds A..B    play these seeds, without their traces
   --minutes N     play for so long; without --seeds, from a fresh seed on (default: 1)
+  --record FILE   add the result to FILE
 
 A violation prints its seed and what happened; the exit code is 1 then.`;
 
@@ -34,11 +38,16 @@ export function parseFlags(args: readonly string[]): ShellFlags | string {
   for (let i = 0; i < args.length; i++) {
     const flag = args[i]!;
     if (flag === "--help") return HELP;
-    if (!["--seed", "--seeds", "--minutes"].includes(flag)) {
+    if (!["--seed", "--seeds", "--minutes", "--record"].includes(flag)) {
       return `Cannot take ${JSON.stringify(flag)}: --help shows what there is`;
     }
     const value = args[++i] ?? "";
     const given = JSON.stringify(value);
+    if (flag === "--record") {
+      if (value === "") return "Cannot record without a file: give --record FILE";
+      flags.record = value;
+      continue;
+    }
     if (flag === "--minutes") {
       flags.minutes = /^\d+(\.\d+)?$/.test(value) ? Number(value) : NaN;
       if (!(flags.minutes > 0)) return `Cannot play for ${given} minutes: give a number above 0`;
@@ -67,18 +76,26 @@ async function playOne(seed: number): Promise<number> {
 }
 
 /** Plays many. @returns The exit code. */
-async function playAll({ seeds, minutes }: ShellFlags): Promise<number> {
+async function playAll({ seeds, minutes, record }: ShellFlags): Promise<number> {
   const [first, last] = seeds ?? [mixed(Date.now(), 1) >>> 1, SEEDS - 1];
+  if (record !== undefined) checkUncounted(readRecord(record).shell?.ranges, first, last);
   const endAt = performance.now() + (minutes ?? (seeds ? Infinity : 1)) * 60_000;
   const sum = { seeds: 0, simulatedMs: 0, events: 0, terms: 0, acts: 0, faults: 0 };
+  const keep = (violations: number) => {
+    if (record === undefined) return;
+    updateRecord(record, (before) => addShellRun(before, first, sum, violations));
+  };
   const began = performance.now();
   let toldAt = began;
   for (let seed = first; seed <= last && performance.now() < endAt; seed++) {
     const outcome = await run(seed);
-    if (outcome.violation !== undefined) return await explain(outcome);
     sum.seeds++;
     for (const name of ["simulatedMs", "events", "terms", "acts", "faults"] as const) {
       sum[name] += outcome[name];
+    }
+    if (outcome.violation !== undefined) {
+      keep(1);
+      return await explain(outcome);
     }
     if (performance.now() - toldAt < PROGRESS_MS) continue;
     toldAt = performance.now();
@@ -86,6 +103,7 @@ async function playAll({ seeds, minutes }: ShellFlags): Promise<number> {
     const left = Math.min((last - seed) / rate, (endAt - toldAt) / 1_000);
     console.error(`  ${sum.seeds} seeds, ${rate.toFixed(1)} seeds/s, ${left.toFixed(0)} s left`);
   }
+  keep(0);
   console.log(`seeds ${first}..${first + sum.seeds - 1}: no violation\n${JSON.stringify(sum)}`);
   return 0;
 }
@@ -105,7 +123,14 @@ export async function main(args: readonly string[]): Promise<number> {
     (flags === HELP ? console.log : console.error)(flags);
     return flags === HELP ? 0 : 2;
   }
-  return flags.seed === undefined ? await playAll(flags) : await playOne(flags.seed);
+  if (flags.seed !== undefined) return await playOne(flags.seed);
+  try {
+    return await playAll(flags);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    console.error(error.message);
+    return 2;
+  }
 }
 
 if (import.meta.main) Deno.exitCode = await main(Deno.args);
