@@ -1,7 +1,16 @@
 // What an elector makes of old news, and of none: tables of inputs for the machine.
 import { assert, assertEquals } from "@std/assert";
 import type { LeaseRecord } from "../lib/lease.ts";
-import { ANNOTATION, byClientGo, edited, held, released, Rig, unheld } from "./support/rig.ts";
+import {
+  ANNOTATION,
+  byClientGo,
+  edited,
+  held,
+  released,
+  renewed,
+  Rig,
+  unheld,
+} from "./support/rig.ts";
 
 const D = 15_000;
 const RETRY = 2_000;
@@ -169,4 +178,22 @@ Deno.test("I4: after a restore, too, a token is above every version seen", () =>
   rig.mono = rig.election.takeAt();
   rig.step({ type: "timer" });
   assertEquals(rig.only("write").lease.metadata.annotations![ANNOTATION.token], "51");
+});
+
+Deno.test("H9: a longer duration in the record is warned about, once for each", () => {
+  const rig = follower(held(5));
+  const warnings = () =>
+    rig.take("notice").map(({ notice: { level, event, message } }) => {
+      const seconds = /a duration of (\d+)s, longer than the (\d+)s given here/.exec(message);
+      return [level, event, ...seconds?.slice(1) ?? []].join(" ");
+    });
+  assertEquals(warnings(), []);
+  rig.show(renewed(held(5), 6, { durationMs: 40_000 }));
+  assertEquals(warnings(), ["warn longer-duration 40 15"]);
+  rig.show(renewed(held(5), 7, { durationMs: 40_000 }));
+  assertEquals(warnings(), [], "a renewal tells nothing new");
+  rig.show(renewed(held(5), 8, { durationMs: 60_000 }));
+  assertEquals(warnings(), ["warn longer-duration 60 15"]);
+  rig.show(renewed(held(5), 9, { durationMs: 2_000 }));
+  assertEquals(warnings(), [], "a shorter one hurts nobody");
 });

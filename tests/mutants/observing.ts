@@ -11,6 +11,22 @@ const ELECTION = "lib/election.ts";
 
 export const OBSERVERS: readonly Mutant[] = [
   {
+    name: "longer-duration-told-each-time",
+    breaks: "H9",
+    file: OBSERVING,
+    from: "countedMs !== known?.countedMs) {",
+    to: "true) {",
+    tests: TESTS,
+  },
+  {
+    name: "longer-duration-never-told",
+    breaks: "H9",
+    file: OBSERVING,
+    from: "if (countedMs > step.settings.timing.leaseDurationMs &&",
+    to: "if (step.settings === undefined &&",
+    tests: TESTS,
+  },
+  {
     name: "older-events-believed",
     breaks: "H12",
     file: OBSERVING,
