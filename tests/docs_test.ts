@@ -1,5 +1,5 @@
-// What the documents say of the tests is true: every test that they name is there.
-import { assertEquals, assertGreater } from "@std/assert";
+// What the documents say of tests and log events is true: those that they name are there, and no others.
+import { assert, assertEquals, assertGreater } from "@std/assert";
 
 const ROOT = new URL("../", import.meta.url);
 
@@ -28,4 +28,55 @@ Deno.test("docs/safety.md names only tests that exist", async () => {
     !sources.includes(`"${name}"`) && !sources.includes(`"${name.replace(/^\w+: /, "")}"`)
   );
   assertEquals(missing, []);
+});
+
+/** A call that logs, up to the word for its event: that of machines, that of the guard process. */
+const CALLS = [
+  /(?<!function )\b(?:tell|note)\(\s*step,\s*([^,"]*(?:"[a-z]+"[^,"]*)+|level),\s*([^,]+),/g,
+  /#tell\(\s*("[a-z]+"),\s*("[^,]+),/g,
+  /(?<!function )\b(doom)\(step, ([^,]+),/g,
+  /\b(event): ("[^"]+")/g,
+];
+
+/** The strings of a union type in a file. */
+async function membersOf(file: string, type: string): Promise<string[]> {
+  const source = await Deno.readTextFile(new URL(file, ROOT));
+  const union = new RegExp(`type ${type} =([^;]+);`).exec(source)?.[1] ?? "";
+  const members = [...union.matchAll(/"([^"]+)"/g)].map(([, member]) => member!);
+  assertGreater(members.length, 1, type);
+  return members;
+}
+
+/** All words that `event` can be in a line of the log. */
+async function eventsOf(): Promise<Set<string>> {
+  const source = await textOf("lib/", ".ts");
+  const kinds = await membersOf("lib/election/state.ts", "WriteKind");
+  const computed: Readonly<Record<string, string[]>> = {
+    "`${exchange.kind}-failed`": kinds.map((kind) => `${kind}-failed`),
+    outcome: await membersOf("lib/guard/release.ts", "Outcome"),
+    // Within doom(), whose own callers are looked at.
+    event: [],
+  };
+  const events = new Set<string>();
+  for (const call of CALLS) {
+    let calls = 0;
+    for (const [text, , word] of source.matchAll(call)) {
+      calls++;
+      const literal = /^"([a-z-]+)"$/.exec(word!)?.[1];
+      const words = literal === undefined ? computed[word!] : [literal];
+      assert(words !== undefined, `Cannot tell which event this is: ${text}`);
+      for (const word of words) events.add(word);
+    }
+    assertGreater(calls, 5, String(call));
+  }
+  return events;
+}
+
+Deno.test("docs/operations.md lists the events of the log, all of them and no others", async () => {
+  const document = await Deno.readTextFile(new URL("docs/operations.md", ROOT));
+  const log = /^## The log$(.*?)^### Reasons of a loss$/ms.exec(document)?.[1] ?? "";
+  const listed = [...log.matchAll(/^\| (`[^|]+)\|/gm)].flatMap(([, cell]) =>
+    [...cell!.matchAll(/`([^`]+)`/g)].map(([, word]) => word!)
+  );
+  assertEquals([...new Set(listed)].sort(), [...await eventsOf()].sort());
 });
