@@ -4,7 +4,7 @@
  * @module
  */
 import { parseExec } from "./flags.ts";
-import { fromFileUrl, importMapFlags } from "./paths.ts";
+import { fromFileUrl, importMapFlags, unverifiedFlags } from "./paths.ts";
 import { runUnderGuard } from "./under_guard.ts";
 
 /**
@@ -33,5 +33,6 @@ export async function run(args: string[]): Promise<number> {
  */
 function electorFlags(): string[] {
   const script = fromFileUrl(import.meta.resolve("./exec_elector.ts"));
-  return ["run", ...importMapFlags(), "--quiet", "--no-prompt", "--allow-all", script];
+  const flags = [...importMapFlags(), ...unverifiedFlags()];
+  return ["run", ...flags, "--quiet", "--no-prompt", "--allow-all", script];
 }

@@ -9,6 +9,7 @@ import { writeAuthority, writeCertificate } from "../control_plane/certificates.
 import { withEnv } from "../support/env.ts";
 import { ForwardProxy } from "../support/forward_proxy.ts";
 import { config as kubeconfig, files } from "../support/kubeconfig_files.ts";
+import { electorOf } from "../support/exec_rig.ts";
 import { TestProcess } from "../support/processes.ts";
 
 /** Nobody listens there. */
@@ -315,4 +316,32 @@ Deno.test("insecure-skip-tls-verify: the service warns at each start, names the 
     await leader.event("insecure");
     await leader.event("elected");
   }
+});
+
+Deno.test({
+  name:
+    "insecure-skip-tls-verify: exec passes Deno's flag on to its elector, and no argument of a command",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using server = new ApiServer({ tls: elsewhere });
+    const cluster = { server: server.url, "insecure-skip-tls-verify": true };
+    await using at = await files({ "plain": kubeconfig({ cluster, user: {} }) });
+    const flag = "--unsafely-ignore-certificate-errors=127.0.0.1";
+    const exec = (flags: string[], command: string[]) =>
+      TestProcess.deno("lib/cli/main.ts", {
+        flags: ["--allow-all", ...flags],
+        args: [
+          ...["exec", "--kubeconfig", at.path("plain"), "--trust-unheld", "--settle=0s"],
+          ...["--listen=off", "--log-format=json", "--", ...command],
+        ],
+        env: { NO_PROXY: "127.0.0.1" },
+      });
+    await using refused = await exec([], ["sleep", "600", flag]);
+    assertMatch(String((await refused.event("preflight")).msg), /invalid peer certificate/);
+    await using leader = await exec([flag], ["sleep", "600"]);
+    await leader.event("command-started");
+    // The guard's own way to the server, too.
+    Deno.kill(await electorOf(leader), "SIGKILL");
+    await leader.event("released");
+  },
 });

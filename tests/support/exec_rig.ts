@@ -115,7 +115,7 @@ export async function died(pid: number): Promise<void> {
 }
 
 /** The process of the elector below a guard. */
-export async function electorOf(guard: TestProcess): Promise<number> {
+export async function electorOf(guard: { readonly pid: number }): Promise<number> {
   let found: number | undefined;
   await until("an elector", () => {
     for (const { name } of Deno.readDirSync("/proc")) {
