@@ -1,4 +1,5 @@
 # One candidate: docker build -t k8sensus:0.1.0 .
+# A program that runs only while it leads: docker build --target exec -t k8sensus-exec:0.1.0 .
 #
 # Where JSR does not answer, npm alone is enough. Mirrors: --build-arg NPM_CONFIG_REGISTRY=https://…, and
 # --build-arg JSR_URL=https://… for JSR.
@@ -17,6 +18,28 @@ COPY lib/ lib/
 # What is loaded late may be missing without a word from `deno install`: hence the second command.
 RUN deno install --quiet --entrypoint lib/cli/main.ts \
   && deno eval --cached-only 'import "./lib/cli/start.ts"; import "yaml"'
+
+# For `exec` and `guard`, with the shell and the tools of Debian. Yours begins FROM this one, or copies from it
+# into any image with glibc: docs/operations.md says how.
+FROM denoland/deno:2.9.6 AS exec
+LABEL org.opencontainers.image.title="k8sensus-exec" \
+  org.opencontainers.image.description="Leader election for Kubernetes: any program, run only while it leads" \
+  org.opencontainers.image.version="0.1.0" \
+  org.opencontainers.image.licenses="MIT" \
+  org.opencontainers.image.base.name="docker.io/denoland/deno:2.9.6"
+ENV DENO_NO_UPDATE_CHECK=1
+WORKDIR /app
+COPY --from=build /deno-dir/ /deno-dir/
+COPY --from=build /app/ ./
+USER 1993:1993
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+# The init stays process 1, so that the guard can be killed without the container, and the command with it,
+# ending at once. The guard may do everything: Deno shows /proc, by which it proves deaths, to nobody who may
+# do less.
+ENTRYPOINT ["/tini", "--", "/usr/bin/deno", "run", "--quiet", "--cached-only", "--no-prompt", \
+  "--allow-all", "/app/lib/cli/main.ts"]
+CMD ["exec", "--help"]
 
 FROM denoland/deno:distroless-2.9.6
 LABEL org.opencontainers.image.title="k8sensus" \

@@ -19,9 +19,23 @@ const ROOT_SH = new URL("./root.sh", import.meta.url).pathname;
 /** What the base images set, which is where Deno and its cache are. */
 const BASE_ENV = { DENO_DIR: "/deno-dir/", PATH: "/usr/bin:/bin" };
 /** What is there in every container: the kernel's and the C library's; /var/run is a link in Debian. */
-const SKELETON = ["bin", "dev", "etc", "lib", "lib64", "proc", "run", "tmp", "usr/bin", "usr/lib"];
+const SKELETON = [
+  "bin",
+  "dev/shm",
+  "etc",
+  "lib",
+  "lib64",
+  "proc",
+  "run",
+  "tmp",
+  "usr/bin",
+  "usr/lib",
+];
 /** How this machine reaches registries; a builder hands such things to every `RUN`. */
 const PASSED_ON = /^(https?_proxy|no_proxy|DENO_CERT|DENO_TLS_CA_STORE|NODE_EXTRA_CA_CERTS)$/i;
+
+/** What Debian has for a command of `exec`, and distroless has not. */
+const TOOLS = ["sh", "sleep"];
 
 /** A built image. */
 export interface Image {
@@ -35,30 +49,46 @@ export async function readStages(): Promise<Stage[]> {
   return parseDockerfile(await Deno.readTextFile(`${ROOT}Dockerfile`));
 }
 
+/** What can be built: the last stage of the Dockerfile, and the target `exec`. */
+export interface Images {
+  readonly service: Image;
+  readonly exec: Image;
+}
+
 /**
- * Builds the image. Needs root, and a registry that answers.
+ * Builds the images. Needs root, and a registry that answers.
  *
  * @param dir An empty folder.
  * @param args As of `--build-arg`; by default those that are variables of this process.
  * @throws {Error} If a `RUN` fails; with its output.
  */
-export async function buildImage(
+export async function buildImages(
   dir: string,
   args: Readonly<Record<string, string>> = Deno.env.toObject(),
-): Promise<Image> {
+): Promise<Images> {
   const stages = await readStages();
-  let root = "";
   for (const [index, stage] of stages.entries()) {
-    root = `${dir}/${stage.name ?? index}`;
-    await layBase(root);
+    const root = `${dir}/${stage.name ?? index}`;
+    await layBase(root, stage.from);
     const state = { root, dir, workdir: "/", args, env: {} };
     for (const step of stage.steps) await carryOut(state, step);
   }
-  return { root, config: configOf(stages.at(-1)!) };
+  const built = (stage: Stage): Image => ({
+    root: `${dir}/${stage.name ?? stages.indexOf(stage)}`,
+    config: configOf(stage),
+  });
+  return { service: built(stages.at(-1)!), exec: built(stageNamed(stages, "exec")) };
+}
+
+/** A stage that the Dockerfile names. */
+export function stageNamed(stages: readonly Stage[], name: string): Stage {
+  const stage = stages.find((stage) => stage.name === name);
+  if (stage === undefined) throw new Error(`The Dockerfile has no stage ${name}`);
+  return stage;
 }
 
 /** What a base image brings, as far as it matters here: Deno, tini, and where files can be mounted. */
-async function layBase(root: string): Promise<void> {
+async function layBase(root: string, from: string): Promise<void> {
   for (const folder of SKELETON) await Deno.mkdir(`${root}/${folder}`, { recursive: true });
   await Deno.chmod(`${root}/tmp`, 0o1777);
   await Deno.mkdir(`${root}/var`);
@@ -66,6 +96,10 @@ async function layBase(root: string): Promise<void> {
   const mounted = ["bin/deno", "dev/null", "dev/zero", "dev/random", "dev/urandom"];
   for (const file of mounted) await Deno.create(`${root}/${file}`).then((file) => file.close());
   await Deno.copyFile(await tini(), `${root}/tini`);
+  if (from.includes("distroless")) return;
+  // In Debian /bin is /usr/bin.
+  await Deno.create(`${root}/usr/bin/deno`).then((file) => file.close());
+  for (const tool of TOOLS) await Deno.copyFile(`/usr/bin/${tool}`, `${root}/usr/bin/${tool}`);
 }
 
 async function tini(): Promise<string> {

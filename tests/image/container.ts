@@ -17,6 +17,9 @@ const LEASE = "k8sensus-lease";
 /** Where the image listens. */
 const SERVICE = "http://127.0.0.1:8080";
 
+/** Something that happens to an image. */
+export type Scenario = (image: Image, cluster: Cluster) => Promise<void>;
+
 /** Kubernetes, as far as a Pod can see it. */
 export class Cluster implements AsyncDisposable {
   readonly server: ApiServer;

@@ -5,9 +5,10 @@ import config from "../../deno.json" with { type: "json" };
 import { START } from "../../lib/cli/flags.ts";
 import { JsrServer, nowhere } from "../jsr/jsr_server.ts";
 import { importFlags, TestProcess } from "../support/processes.ts";
-import { buildImage, type Image, readStages } from "./build.ts";
+import { buildImages, type Images, readStages, stageNamed } from "./build.ts";
 import { contextFiles, isSent } from "./context.ts";
-import { configOf } from "./dockerfile.ts";
+import { configOf, parseDockerfile, type Stage } from "./dockerfile.ts";
+import { EXEC_SCENARIOS } from "./exec_scenarios.ts";
 import { SCENARIOS } from "./inside.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -35,18 +36,44 @@ Deno.test("isSent() reads .dockerignore as Docker does", () => {
 
 Deno.test("the image says what it is, and is made of one version of Deno", async () => {
   const stages = await readStages();
-  const { labels, ports, stopSignal, user, entrypoint } = configOf(stages.at(-1)!);
+  const debian = `denoland/deno:${denoVersion}`;
   const bases = stages.map(({ from }) => from);
-  assertEquals(bases, [`denoland/deno:${denoVersion}`, `denoland/deno:distroless-${denoVersion}`]);
-  assertEquals(labels["org.opencontainers.image.base.name"], `docker.io/${bases.at(-1)}`);
-  assertEquals(labels["org.opencontainers.image.version"], config.version);
-  assertEquals(labels["org.opencontainers.image.licenses"], config.license);
-  // The base image's own init and program come first.
-  assertEquals(entrypoint.slice(0, 4), ["/tini", "--", "/bin/deno", "run"]);
-  assert(entrypoint.includes("--cached-only") && entrypoint.includes("--no-prompt"));
-  assertEquals([ports, stopSignal], [["8080"], "SIGTERM"]);
-  assertEquals(START.listen.standard, ":8080");
-  assert(/^[1-9]\d*:[1-9]\d*$/.test(user), "numbers, so that runAsNonRoot can tell");
+  assertEquals(bases, [debian, debian, `denoland/deno:distroless-${denoVersion}`]);
+  const images = [
+    [stages.at(-1)!, "/bin/deno"],
+    [stageNamed(stages, "exec"), "/usr/bin/deno"],
+  ] as const;
+  for (const [stage, deno] of images) {
+    const { labels, ports, stopSignal, user, entrypoint } = configOf(stage);
+    assertEquals(labels["org.opencontainers.image.base.name"], `docker.io/${stage.from}`);
+    assertEquals(labels["org.opencontainers.image.version"], config.version);
+    assertEquals(labels["org.opencontainers.image.licenses"], config.license);
+    // The base image's own init and program come first.
+    assertEquals(entrypoint.slice(0, 4), ["/tini", "--", deno, "run"]);
+    assert(entrypoint.includes("--cached-only") && entrypoint.includes("--no-prompt"));
+    assertEquals([ports, stopSignal], [["8080"], "SIGTERM"]);
+    assertEquals(START.listen.standard, ":8080");
+    assert(/^[1-9]\d*:[1-9]\d*$/.test(user), "numbers, so that runAsNonRoot can tell");
+  }
+});
+
+Deno.test("docs/operations.md copies all that the image for exec has", async () => {
+  const document = await Deno.readTextFile(`${ROOT}docs/operations.md`);
+  const blocks = [...document.matchAll(/^```dockerfile\n(.*?)^```$/gms)].map(([, text]) => text!);
+  const [own, copied] = blocks.map((text) => parseDockerfile(text)[0]!);
+  const exec = stageNamed(await readStages(), "exec");
+  const { entrypoint, env, user } = configOf(exec);
+  const named = `k8sensus-exec:${config.version}`;
+  assertEquals(own!.from, named);
+  const all = (stage: Stage, keyword: string) =>
+    stage.steps.filter((step) => step.keyword === keyword).map(({ rest }) => rest);
+  assertEquals(all(copied!, "ENTRYPOINT").map((text) => JSON.parse(text)), [entrypoint]);
+  assertEquals(all(copied!, "USER"), [user]);
+  assertEquals(all(copied!, "ENV"), [`DENO_DIR=/deno-dir/ ${all(exec, "ENV")}`]);
+  assertEquals(Object.keys(env), ["DENO_NO_UPDATE_CHECK"]);
+  const there = ["/tini", "/usr/bin/deno", "/deno-dir/", "/app/"];
+  const copies = all(copied!, "COPY").filter((rest) => rest.startsWith("--from"));
+  assertEquals(copies, there.map((path) => `--from=${named} ${path} ${path}`));
 });
 
 /** The version that CI installs. */
@@ -105,11 +132,11 @@ function cannotRun(): boolean {
 }
 
 const folders: string[] = [];
-let built: Promise<Image> | undefined;
+let built: Promise<Images> | undefined;
 
-/** The image as this machine's registries give it, built when a test first needs it. */
-async function image(): Promise<Image> {
-  return await (built ??= newFolder().then((folder) => buildImage(folder)));
+/** The images as this machine's registries give them, built when a test first needs one. */
+async function images(): Promise<Images> {
+  return await (built ??= newFolder().then((folder) => buildImages(folder)));
 }
 
 async function newFolder(): Promise<string> {
@@ -129,7 +156,8 @@ Deno.test({
   ignore,
   async fn() {
     const configOfImage = async (JSR_URL: string) => {
-      const { root } = await buildImage(await newFolder(), { ...Deno.env.toObject(), JSR_URL });
+      const args = { ...Deno.env.toObject(), JSR_URL };
+      const { service: { root } } = await buildImages(await newFolder(), args);
       return JSON.parse(await Deno.readTextFile(`${root}/app/deno.json`));
     };
     await using jsr = await JsrServer.start();
@@ -140,7 +168,12 @@ Deno.test({
   },
 });
 
-for (const name of Object.keys(SCENARIOS)) {
+const plays = [
+  ...Object.keys(SCENARIOS).map((name) => ({ name, target: "service" }) as const),
+  ...Object.keys(EXEC_SCENARIOS).map((name) => ({ name, target: "exec" }) as const),
+];
+
+for (const { name, target } of plays) {
   Deno.test({
     name: `image: ${name}`,
     ignore,
@@ -149,7 +182,7 @@ for (const name of Object.keys(SCENARIOS)) {
         ...["--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c"],
         `ip link set lo up && exec "$@"`,
         ...["sh", Deno.execPath(), "run", "--quiet", "--allow-all", ...await importFlags()],
-        ...["tests/image/inside.ts", name, JSON.stringify(await image())],
+        ...["tests/image/inside.ts", name, JSON.stringify((await images())[target])],
       ];
       await using process = TestProcess.command("unshare", { args: inside });
       const { code } = await process.exit;

@@ -7,9 +7,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { pause } from "../support/until.ts";
 import type { Image } from "./build.ts";
-import { childOf, Cluster, Container, statusOf } from "./container.ts";
-
-type Scenario = (image: Image, cluster: Cluster) => Promise<void>;
+import { childOf, Cluster, Container, type Scenario, statusOf } from "./container.ts";
+import { EXEC_SCENARIOS } from "./exec_scenarios.ts";
 
 /** Each begins with a Lease that nobody has made yet. */
 export const SCENARIOS = {
@@ -103,8 +102,9 @@ export const SCENARIOS = {
 } satisfies Record<string, Scenario>;
 
 if (import.meta.main) {
-  const [name, image] = Deno.args as [keyof typeof SCENARIOS, string];
+  const [name, image] = Deno.args as [string, string];
   const parsed: Image = JSON.parse(image);
   await using cluster = await Cluster.start(parsed);
-  await SCENARIOS[name](parsed, cluster);
+  const scenarios: Readonly<Record<string, Scenario>> = { ...SCENARIOS, ...EXEC_SCENARIOS };
+  await scenarios[name]!(parsed, cluster);
 }

@@ -4,14 +4,16 @@
 #
 #   root.sh build|run FOLDER DENO UID:GID WORKDIR COMMAND…
 #
-# `run` is a container: nothing can be written, and the only programs are those of the image. `build` is a
+# `run` is a container: nothing can be written but /dev/shm, and the only programs are those of the image. `build` is a
 # build stage on Debian: it can write, and has a shell and the tools of the system.
 set -eu
 mode=$1 root=$2 deno=$3 user=$4 workdir=$5
 shift 5
 
 mount --bind "$root" "$root"
-mount --bind "$deno" "$root/bin/deno"
+for path in bin/deno usr/bin/deno; do
+  [ ! -e "$root/$path" ] || mount --bind "$deno" "$root/$path"
+done
 for folder in lib lib64 usr/lib; do
   [ ! -e "/$folder" ] || mount --rbind "/$folder" "$root/$folder"
 done
@@ -19,6 +21,7 @@ for device in null zero random urandom; do
   mount --bind "/dev/$device" "$root/dev/$device"
 done
 mount -t proc proc "$root/proc"
+mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
 if [ "$mode" = build ]; then
   mount --rbind /usr/bin "$root/usr/bin"
   mount --rbind /etc "$root/etc"

@@ -9,6 +9,7 @@ import { findInPath } from "../control_plane/binaries.ts";
 import type { ControlPlane } from "../control_plane/control_plane.ts";
 import { poll } from "../control_plane/supervisor.ts";
 import { importFlags, TestProcess } from "../support/processes.ts";
+import { until } from "../support/until.ts";
 import type { Container, Pod, Probe } from "./pod.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -16,10 +17,10 @@ const ROOT = new URL("../../", import.meta.url).pathname;
 const APP = "/var/run/app/";
 
 /** Why no container can be imitated here, in one sentence; `undefined` if one can. */
-async function missingContainers(): Promise<string | undefined> {
+async function missingContainers(tools: readonly string[]): Promise<string | undefined> {
   if (Deno.build.os !== "linux") return "this is not Linux";
   if (Deno.uid() !== 0) return "mounting a service account needs root";
-  for (const tool of ["unshare", "setpriv", "mount"]) {
+  for (const tool of tools) {
     if (await findInPath(tool) === undefined) return `${tool} is not in PATH`;
   }
   const args = ["--mount", "mount", "-n", "-t", "tmpfs", "tmpfs", "/mnt"];
@@ -27,9 +28,9 @@ async function missingContainers(): Promise<string | undefined> {
   return success ? undefined : "a mount namespace cannot be had";
 }
 
-/** As `controlPlaneOrSkip()`, for tests that run a Pod. */
-export async function containersOrSkip(): Promise<boolean> {
-  const reason = await missingContainers();
+/** As `controlPlaneOrSkip()`, for tests that run a Pod, and want these programs besides. */
+export async function containersOrSkip(...more: readonly string[]): Promise<boolean> {
+  const reason = await missingContainers(["unshare", "setpriv", "mount", ...more]);
   if (reason === undefined) return false;
   if (Deno.env.get("CI") === "true") {
     throw new Error(
@@ -63,10 +64,13 @@ export class RunningPod implements AsyncDisposable {
     await plane.mountServiceAccount(secrets, { namespace, token });
     const { runAsUser, runAsGroup } = spec.securityContext;
     const script = new URL("container.sh", import.meta.url).pathname;
+    const namespaces = hasInit(container)
+      ? ["--mount", "--pid", "--fork", "--kill-child"]
+      : ["--mount"];
     const process = TestProcess.command("unshare", {
       args: [
-        ...["--mount", "sh", script, secrets, mountPath, ROOT, Deno.execPath(), await cache()],
-        ...[`${runAsUser}`, `${runAsGroup}`, ...await command(container)],
+        ...[...namespaces, "sh", script, secrets, mountPath, ROOT, Deno.execPath(), await cache()],
+        ...[emptyFolder(pod), `${runAsUser}`, `${runAsGroup}`, ...await command(container)],
       ],
       env: {
         PATH: Deno.env.get("PATH") ?? "",
@@ -80,6 +84,16 @@ export class RunningPod implements AsyncDisposable {
       clearEnv: true,
     });
     return new RunningPod(pod, process);
+  }
+
+  /** Process 1 of a container with an init, to which the kubelet sends its signals. */
+  async init(): Promise<number> {
+    return await onlyChild(this.process.pid);
+  }
+
+  /** The guard of a Pod of `exec`. */
+  async guard(): Promise<number> {
+    return await onlyChild(await this.init());
   }
 
   /** Asks a probe once, as the kubelet does. */
@@ -113,12 +127,34 @@ export class RunningPod implements AsyncDisposable {
   }
 }
 
-/** The image's entry point with the arguments of the container, as `deno task start` runs it. */
-async function command({ args }: Container): Promise<string[]> {
+/** The image's entry point with the arguments of the container, as `deno task` runs it. */
+async function command(container: Container): Promise<string[]> {
+  const { args } = container;
   const imports = (await importFlags()).map((flag) => flag.replace(ROOT, APP));
-  const permissions = config.tasks.start.command.match(/--allow-\S+/g) ?? [];
+  const task = config.tasks[args[0] as keyof typeof config.tasks].command;
+  const permissions = task.match(/--(allow|v8-flags)\S+/g) ?? [];
   const flags = ["--quiet", "--cached-only", ...imports, ...permissions];
-  return ["/var/run/deno", "run", ...flags, "lib/cli/main.ts", ...args];
+  const init = hasInit(container) ? ["tini", "--"] : [];
+  return [...init, "/var/run/deno", "run", ...flags, "lib/cli/main.ts", ...args];
+}
+
+/** Whether its processes need the init: those of `exec` do, a service alone is watched without. */
+function hasInit({ args }: Container): boolean {
+  return args[0] === "exec";
+}
+
+async function onlyChild(pid: number): Promise<number> {
+  const children = async () =>
+    (await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`)).trim() || undefined;
+  return Number(await until(`a child of process ${pid}`, children));
+}
+
+/** Where the one folder is mounted that can be written to; `""` if there is none. */
+function emptyFolder({ spec: { volumes = [], containers: [{ volumeMounts = [] }] } }: Pod): string {
+  const empty = volumes.filter(({ emptyDir }) => emptyDir !== undefined);
+  const mounts = volumeMounts.filter(({ name }) => empty.some((volume) => volume.name === name));
+  if (mounts.length > 1) throw new Error("Only one emptyDir can be imitated");
+  return mounts[0]?.mountPath ?? "";
 }
 
 /** Deno's cache, with all that the program imports in it, as in an image. */

@@ -10,6 +10,8 @@ import type { ControlPlane } from "../control_plane/control_plane.ts";
 const ROOT = new URL("../../", import.meta.url).pathname;
 /** The folder of the manifests. */
 export const MANIFESTS = `${ROOT}k8s`;
+/** The same for a command under `exec`. */
+export const EXEC_MANIFESTS = `${MANIFESTS}/exec`;
 
 /** What a command came to. */
 export interface Outcome {

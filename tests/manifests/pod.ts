@@ -66,6 +66,7 @@ interface EnvVar {
 interface Volume {
   name: string;
   hostPath?: { path: string };
+  emptyDir?: { medium?: string; sizeLimit?: string };
   projected?: { sources: { serviceAccountToken?: { expirationSeconds: number } }[] };
 }
 
