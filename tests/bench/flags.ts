@@ -14,7 +14,10 @@ export const ROWS = [
   "intrusion",
   "freeze",
   "held",
+  "exec",
+  "exec-fence",
   "memory",
+  "exec-memory",
   "idle",
 ] as const;
 
@@ -35,12 +38,12 @@ export interface BenchFlags {
 export const HELP = `deno task bench [flags]
 
   --only ROW,ROW   only these: ${ROWS.join(", ")}
-  --trials N       so many of each, instead of 300 hand-overs and 20 of the slow ones
+  --trials N       so many of each, instead of 300 hand-overs, 200 crashes and 20 of the slow ones
   --quick          5 of each, and half a minute of idling: to see that it works
   --no-rival       without client-go
   --write          keep the figures in tests/bench/results.json
 
-Everything takes about 45 minutes. Figures on a busy machine mean little.`;
+Everything takes about 75 minutes. Figures on a busy machine mean little.`;
 
 /**
  * Reads the flags.

@@ -3,11 +3,12 @@
  *
  * @module
  */
+import { electorOf } from "../support/exec_rig.ts";
 import { Bell, sleep } from "./bell.ts";
 import type { CountedUser } from "./cluster.ts";
 import { Contest } from "./contest.ts";
 import type { Make } from "./makes.ts";
-import { Replica } from "./replica.ts";
+import { Replica, rssKb } from "./replica.ts";
 import { type Figure, figure, type MakeName, type Row } from "./report.ts";
 import { median } from "./stats.ts";
 import type { Bench } from "./trials.ts";
@@ -110,6 +111,31 @@ export async function memory(bench: Bench): Promise<Row[]> {
     ],
   });
   return [row("rss-follower", "follower", "follower"), row("rss-leader", "leader", "leader")];
+}
+
+/** Memory of the guard of `exec`, beside the elector that it watches over. */
+export async function guardMemory(bench: Bench): Promise<Row[]> {
+  const { cluster, makes } = bench;
+  await using contest = await Contest.of(cluster, makes.exec("exec sleep 100000"), 1 + FOLLOWERS);
+  await using bare = await startBare(bench, contest.lease);
+  const electors = await Promise.all(contest.replicas.map(electorOf));
+  await sleep(bench.quick ? SAMPLE_EVERY_MS : CALM_MS);
+  const [guard, elector, base]: number[][] = [[], [], []];
+  for (let sample = 0; sample < (bench.quick ? 3 : SAMPLES); sample++) {
+    for (const process of contest.replicas) guard!.push(await megabytes(process));
+    for (const pid of electors) elector!.push(await rssKb(pid) / 1_024);
+    for (const process of bare.processes) base!.push(await megabytes(process));
+    await sleep(SAMPLE_EVERY_MS);
+  }
+  const ours = beyond("k8sensus", guard!, median(base!));
+  const notes = [...ours.notes, `its elector in all: p50 ${median(elector!).toFixed(1)} MB`];
+  return [{
+    key: "rss-guard",
+    what: "guard of exec: RSS beyond a bare Deno.serve holding one watch",
+    unit: "MB",
+    target: { p50: 5 },
+    figures: [{ ...ours, notes }, figure("bare Deno", base!, [], ["in all, not beyond"])],
+  }];
 }
 
 function beyond(make: MakeName, samples: readonly number[], baseMb: number): Figure {

@@ -7,10 +7,12 @@
 import { ControlPlane } from "../control_plane/control_plane.ts";
 import { cut, freeze } from "./cut.ts";
 import { Cluster } from "./cluster.ts";
+import { exec } from "./exec.ts";
+import { execFence } from "./exec_fence.ts";
 import { type BenchFlags, HELP, parseFlags, type RowName, ROWS } from "./flags.ts";
 import { handover, start } from "./handover.ts";
 import { heldAnswer } from "./held_answer.ts";
-import { memory, watchIdle } from "./idle.ts";
+import { guardMemory, memory, watchIdle } from "./idle.ts";
 import { intrusion } from "./intrusion.ts";
 import { kill } from "./kill.ts";
 import { findMakes, rivalVersion } from "./makes.ts";
@@ -29,7 +31,10 @@ const MEASURES: Readonly<Record<Exclude<RowName, "idle">, (bench: Bench) => Prom
   intrusion,
   freeze,
   held: heldAnswer,
+  exec,
+  "exec-fence": execFence,
   memory,
+  "exec-memory": guardMemory,
 };
 
 async function measureAll(bench: Bench, only: ReadonlySet<RowName>): Promise<Row[]> {

@@ -4,11 +4,15 @@
  * @module
  */
 import { findInPath } from "../control_plane/binaries.ts";
-import { startPermissions } from "../support/start_permissions.ts";
+import { runFlags, startPermissions } from "../support/start_permissions.ts";
 import type { Program } from "./replica.ts";
 import type { MakeName } from "./report.ts";
 
 const ROOT = new URL("../../", import.meta.url);
+
+/** One act of a command, in bash, whose clock costs no process. */
+export const ACT = "t=${EPOCHREALTIME/[.,]/}; " +
+  'echo "${t%???} ${K8SENSUS_IDENTITY%%_*}#$K8SENSUS_TOKEN" >> "$0"';
 
 /** What a candidate is told. */
 export interface Role {
@@ -35,6 +39,8 @@ export interface Makes {
   /** A program with the library that acts as long as its term lets it. */
   readonly worker: Make;
   readonly rival?: Make;
+  /** `deno task exec` around a command in bash: what {@linkcode ACT} adds acts to is its argument 0. */
+  readonly exec: (script: string, flags?: readonly string[]) => Make;
   /** A process that does nothing but serve and watch, to compare memory with. */
   readonly bare: (args: readonly string[]) => Program;
 }
@@ -49,6 +55,7 @@ export async function findMakes(say: (line: string) => void, withRival: boolean)
   const path = Deno.execPath();
   const registry = await registryFlags(path);
   const permissions = await startPermissions();
+  const execFlags = await runFlags("exec");
   const deno = (permits: readonly string[], file: string, args: readonly string[]): Program => ({
     path,
     args: ["run", ...registry, "--quiet", ...permits, file, ...args],
@@ -71,6 +78,15 @@ export async function findMakes(say: (line: string) => void, withRival: boolean)
       },
     },
     rival: withRival ? await findRival(say) : undefined,
+    exec: (script, flags = []) => ({
+      name: "k8sensus",
+      program: (role) => {
+        const own = ["--listen=off", "--log-format=json", "--settle=0s", "--trust-unheld"];
+        const command = ["bash", "-c", script, role.acts ?? "/dev/null"];
+        const args = ["exec", ...own, ...common(role), ...flags, "--", ...command];
+        return deno(execFlags, "lib/cli/main.ts", args);
+      },
+    }),
     bare: (args) => deno(permissions, "tests/bench/bare.ts", args),
   };
 }

@@ -123,8 +123,7 @@ export class Replica implements AsyncDisposable {
 
   /** Resident memory in kilobytes. */
   async rssKb(): Promise<number> {
-    const text = await Deno.readTextFile(`/proc/${this.pid}/status`);
-    return Number(/^VmRSS:\s+(\d+) kB/m.exec(text)?.[1] ?? NaN);
+    return await rssKb(this.pid);
   }
 
   /** Kills it, even if it is stopped. */
@@ -149,6 +148,12 @@ export class Replica implements AsyncDisposable {
     this.events.push({ at, event: String(fields.event), fields, replica: this });
     this.#bell.ring();
   }
+}
+
+/** Resident memory of a process in kilobytes. */
+export async function rssKb(pid: number): Promise<number> {
+  const text = await Deno.readTextFile(`/proc/${pid}/status`);
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(text)?.[1] ?? NaN);
 }
 
 /** Kills all that is alive, at once, for an interrupted bench. */

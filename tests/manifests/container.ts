@@ -4,11 +4,11 @@
  *
  * @module
  */
-import config from "../../deno.json" with { type: "json" };
 import { findInPath } from "../control_plane/binaries.ts";
 import type { ControlPlane } from "../control_plane/control_plane.ts";
 import { poll } from "../control_plane/supervisor.ts";
 import { importFlags, TestProcess } from "../support/processes.ts";
+import { runFlags } from "../support/start_permissions.ts";
 import { until } from "../support/until.ts";
 import type { Container, Pod, Probe } from "./pod.ts";
 
@@ -131,9 +131,7 @@ export class RunningPod implements AsyncDisposable {
 async function command(container: Container): Promise<string[]> {
   const { args } = container;
   const imports = (await importFlags()).map((flag) => flag.replace(ROOT, APP));
-  const task = config.tasks[args[0] as keyof typeof config.tasks].command;
-  const permissions = task.match(/--(allow|v8-flags)\S+/g) ?? [];
-  const flags = ["--quiet", "--cached-only", ...imports, ...permissions];
+  const flags = ["--quiet", "--cached-only", ...imports, ...await runFlags(args[0]!)];
   const init = hasInit(container) ? ["tini", "--"] : [];
   return [...init, "/var/run/deno", "run", ...flags, "lib/cli/main.ts", ...args];
 }

@@ -1,14 +1,19 @@
 /**
- * The permissions of `deno task start`, so that what is tested and measured is what runs.
+ * The flags of the tasks of `deno.json`, so that what is tested and measured is what runs.
  *
  * @module
  */
 const CONFIG = new URL("../../deno.json", import.meta.url);
 
-/** The flags of `deno run` that give them. */
+/** The permissions of `deno task start`. */
 export async function startPermissions(): Promise<string[]> {
+  return await runFlags("start");
+}
+
+/** What a task gives to `deno run`: permissions, and how V8 is to be. */
+export async function runFlags(task: string): Promise<string[]> {
   const { tasks } = JSON.parse(await Deno.readTextFile(CONFIG)) as {
-    tasks: { start: { command: string } };
+    tasks: Record<string, { command: string }>;
   };
-  return tasks.start.command.match(/--allow-\S+/g) ?? [];
+  return tasks[task]!.command.match(/--(allow|v8-flags=)\S+/g) ?? [];
 }
