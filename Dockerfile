@@ -15,9 +15,12 @@ COPY tools/ tools/
 RUN DENO_DIR=/tmp/deno deno run --quiet tools/registry.ts --config > /tmp/deno.json \
   && mv /tmp/deno.json deno.json
 COPY lib/ lib/
-# What is loaded late may be missing without a word from `deno install`: hence the second command.
+# What is loaded late may be missing without a word from `deno install`: hence the second command. It also
+# leaves the compiled modules behind, since nobody can write them later: compiling them costs each start time
+# and memory.
 RUN deno install --quiet --entrypoint lib/cli/main.ts \
-  && deno eval --cached-only 'import "./lib/cli/start.ts"; import "yaml"'
+  && deno eval --cached-only 'import "./lib/cli/start.ts"; import "./lib/cli/exec.ts"; \
+    import "./lib/cli/guard.ts"; import "./lib/cli/exec_elector.ts"; import "yaml"'
 
 # For `exec` and `guard`, with the shell and the tools of Debian. Yours begins FROM this one, or copies from it
 # into any image with glibc: docs/operations.md says how.
@@ -38,7 +41,7 @@ STOPSIGNAL SIGTERM
 # ending at once. The guard may do everything: Deno shows /proc, by which it proves deaths, to nobody who may
 # do less.
 ENTRYPOINT ["/tini", "--", "/usr/bin/deno", "run", "--quiet", "--cached-only", "--no-prompt", \
-  "--allow-all", "/app/lib/cli/main.ts"]
+  "--no-code-cache", "--allow-all", "/app/lib/cli/main.ts"]
 CMD ["exec", "--help"]
 
 FROM denoland/deno:distroless-2.9.6

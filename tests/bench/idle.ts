@@ -113,29 +113,39 @@ export async function memory(bench: Bench): Promise<Row[]> {
   return [row("rss-follower", "follower", "follower"), row("rss-leader", "leader", "leader")];
 }
 
-/** Memory of the guard of `exec`, beside the elector that it watches over. */
+/** Memory of the guard of `exec`: all, and without the program text that all Deno processes share. */
 export async function guardMemory(bench: Bench): Promise<Row[]> {
   const { cluster, makes } = bench;
   await using contest = await Contest.of(cluster, makes.exec("exec sleep 100000"), 1 + FOLLOWERS);
   await using bare = await startBare(bench, contest.lease);
   const electors = await Promise.all(contest.replicas.map(electorOf));
   await sleep(bench.quick ? SAMPLE_EVERY_MS : CALM_MS);
-  const [guard, elector, base]: number[][] = [[], [], []];
-  for (let sample = 0; sample < (bench.quick ? 3 : SAMPLES); sample++) {
-    for (const process of contest.replicas) guard!.push(await megabytes(process));
-    for (const pid of electors) elector!.push(await rssKb(pid) / 1_024);
-    for (const process of bare.processes) base!.push(await megabytes(process));
-    await sleep(SAMPLE_EVERY_MS);
-  }
-  const ours = beyond("k8sensus", guard!, median(base!));
-  const notes = [...ours.notes, `its elector in all: p50 ${median(elector!).toFixed(1)} MB`];
-  return [{
-    key: "rss-guard",
-    what: "guard of exec: RSS beyond a bare Deno.serve holding one watch",
-    unit: "MB",
-    target: { p50: 5 },
-    figures: [{ ...ours, notes }, figure("bare Deno", base!, [], ["in all, not beyond"])],
-  }];
+  const pids = {
+    guard: contest.replicas.map(({ pid }) => pid),
+    elector: electors,
+    bare: bare.processes.map(({ pid }) => pid),
+  };
+  const row = async (key: string, what: string, kind: "VmRSS" | "RssAnon"): Promise<Row> => {
+    const sample = (pids: readonly number[]) =>
+      Promise.all(pids.map(async (pid) => await rssKb(pid, kind) / 1_024));
+    const base = await sample(pids.bare);
+    const ours = beyond("k8sensus", await sample(pids.guard), median(base));
+    const elector = median(await sample(pids.elector)).toFixed(1);
+    return {
+      key,
+      what: `guard of exec: ${what} beyond a bare Deno.serve holding one watch`,
+      unit: "MB",
+      target: { p50: 5 },
+      figures: [
+        { ...ours, notes: [...ours.notes, `its elector in all: p50 ${elector} MB`] },
+        figure("bare Deno", base, [], ["in all, not beyond"]),
+      ],
+    };
+  };
+  return [
+    await row("rss-guard", "RSS", "VmRSS"),
+    await row("private-guard", "memory of its own (RssAnon)", "RssAnon"),
+  ];
 }
 
 function beyond(make: MakeName, samples: readonly number[], baseMb: number): Figure {

@@ -150,10 +150,10 @@ export class Replica implements AsyncDisposable {
   }
 }
 
-/** Resident memory of a process in kilobytes. */
-export async function rssKb(pid: number): Promise<number> {
+/** Resident memory of a process in kilobytes: all of it, or what it shares with no other process and no file. */
+export async function rssKb(pid: number, kind: "VmRSS" | "RssAnon" = "VmRSS"): Promise<number> {
   const text = await Deno.readTextFile(`/proc/${pid}/status`);
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(text)?.[1] ?? NaN);
+  return Number(new RegExp(`^${kind}:\\s+(\\d+) kB`, "m").exec(text)?.[1] ?? NaN);
 }
 
 /** Kills all that is alive, at once, for an interrupted bench. */

@@ -168,6 +168,32 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name:
+    "image: all modules of start, exec and guard are compiled, since nobody can write them later",
+  ignore,
+  async fn() {
+    const { exec, service } = await images();
+    const commands = ["start", "exec", "guard", "exec_elector", "main"];
+    for (const command of commands) {
+      for (const { specifier } of (await info(`lib/cli/${command}.ts`)).modules) {
+        const path = specifier.replace(`file://${ROOT}`, "");
+        const late = /^lib\/(testing|cli\/demo)/.test(path);
+        if (!/^lib\/.*\.ts$/.test(path) || late || await isTypesOnly(path)) continue;
+        for (const { root } of [exec, service]) {
+          await Deno.stat(`${root}/deno-dir/gen/file/app/${path}.js`);
+        }
+      }
+    }
+  },
+});
+
+/** Whether nothing is left of a module when its types are gone, so that nobody loads it. */
+async function isTypesOnly(path: string): Promise<boolean> {
+  const text = await Deno.readTextFile(`${ROOT}${path}`);
+  return !/^(export )?(default |async )?(function|class|const|let)\b/m.test(text);
+}
+
 const plays = [
   ...Object.keys(SCENARIOS).map((name) => ({ name, target: "service" }) as const),
   ...Object.keys(EXEC_SCENARIOS).map((name) => ({ name, target: "exec" }) as const),
