@@ -37,9 +37,7 @@ COPY --from=build /app/ ./
 USER 1993:1993
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-# The init stays process 1, so that the guard can be killed without the container, and the command with it,
-# ending at once. The guard may do everything: Deno shows /proc, by which it proves deaths, to nobody who may
-# do less.
+# The guard may do everything: Deno shows /proc, by which it proves deaths, to nobody who may do less.
 ENTRYPOINT ["/tini", "--", "/usr/bin/deno", "run", "--quiet", "--cached-only", "--no-prompt", \
   "--no-code-cache", "--allow-all", "/app/lib/cli/main.ts"]
 CMD ["exec", "--help"]

@@ -23,7 +23,7 @@ export const OBSERVERS: readonly Mutant[] = [
     breaks: "H9",
     file: OBSERVING,
     from: "if (countedMs > step.settings.timing.leaseDurationMs &&",
-    to: "if (step.settings === undefined &&",
+    to: "if (countedMs < 0 &&",
     tests: TESTS,
   },
   {
