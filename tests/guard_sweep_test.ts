@@ -1,6 +1,6 @@
 // Kill passes with real processes: what they find, spare and prove.
 import { assert, assertEquals } from "@std/assert";
-import { killMarked } from "../lib/guard/processes.ts";
+import { Deputy } from "../lib/guard/processes.ts";
 import { LINUX, lives } from "./support/exec_rig.ts";
 import { until } from "./support/until.ts";
 import { TestProcess } from "./support/processes.ts";
@@ -73,7 +73,7 @@ ctypes.CDLL(None).syscall(60 if platform.machine() == "x86_64" else 93, 0)
 });
 
 Deno.test({
-  name: "killMarked() finds what has left the group, and nobody else",
+  name: "a deputy finds what has left the group, and nobody else",
   ignore: !LINUX,
   async fn() {
     const mark = `K8SENSUS_MARK_${crypto.randomUUID().replaceAll("-", "")}`;
@@ -89,7 +89,7 @@ Deno.test({
       env: { [mark]: "1" },
     });
     const { pid } = await process.event("up");
-    await killMarked(mark, process.pid, () => Promise.resolve());
+    await new Deputy(mark).kill(process.pid, () => Promise.resolve());
     await until("the end", () => !lives(pid as number) && !lives(process.pid));
     assert(lives(bystander.pid));
   },

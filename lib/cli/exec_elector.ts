@@ -8,7 +8,7 @@ import { Elector } from "../elector.ts";
 import { Unguarded } from "../errors.ts";
 import { type Ended, GuardLink } from "../guard/link.ts";
 import { GUARD_ENV } from "../guard/messages.ts";
-import { killMarked } from "../guard/processes.ts";
+import { Deputy } from "../guard/processes.ts";
 import type { Logger } from "../logger.ts";
 import type { Term } from "../term.ts";
 import { connect } from "./cluster.ts";
@@ -17,8 +17,9 @@ import { GuardLog } from "./guard_log.ts";
 import { report } from "./main.ts";
 import { serve, tellTiming } from "./start.ts";
 
-/** How often a term is looked at, in case the guard does not do its part. */
+/** How often a term is looked at, in case the guard does not do its part; at first more often. */
 const LOOK_MS = 250;
+const FIRST_LOOK_MS = 16;
 /** The guard is faster than this, if it is awake. */
 const GUARD_FIRST_MS = 25;
 /** Between two looks for what carries the mark, in milliseconds. */
@@ -107,11 +108,14 @@ class Leader {
   readonly #logger: Logger;
   readonly #options: LeaderOptions;
   readonly #clock: Clock = systemClock;
+  readonly #deputy: Deputy;
 
   constructor(link: GuardLink, logger: Logger, options: LeaderOptions) {
     this.#link = link;
     this.#logger = logger;
     this.#options = options;
+    const [mark, pid] = [Deno.env.get(GUARD_ENV.mark), Deno.env.get(GUARD_ENV.pid)];
+    this.#deputy = new Deputy(mark!, Number(pid));
   }
 
   /**
@@ -139,10 +143,9 @@ class Leader {
     return false;
   }
 
-  /** SIGKILL to the command and all that carries its mark. */
+  /** SIGKILL to the command and all that it has started. */
   async kill(): Promise<void> {
-    const mark = Deno.env.get(GUARD_ENV.mark);
-    if (mark) await killMarked(mark, this.#link.commandPid, () => sleep(this.#clock, PAUSE_MS));
+    await this.#deputy.kill(this.#link.commandPid, () => sleep(this.#clock, PAUSE_MS));
   }
 
   /** @returns How the command ended; `undefined` if the guard is gone. */
@@ -160,7 +163,8 @@ class Leader {
   /** Kills the command at the fence, or K after a loss, if it still runs then: the guard must be asleep. */
   async #watch(term: Term, ended: AbortSignal): Promise<void> {
     let killAt = Infinity;
-    while (!ended.aborted) {
+    for (let lookMs = FIRST_LOOK_MS; !ended.aborted; lookMs = Math.min(2 * lookMs, LOOK_MS)) {
+      this.#deputy.look();
       const now = this.#clock.now().mono;
       const { remainingMs } = term;
       // A term that is revoked has nothing left, and K from then on.
@@ -173,7 +177,7 @@ class Leader {
         });
         return await this.kill();
       }
-      await sleep(this.#clock, Math.min(leftMs, LOOK_MS), ended);
+      await sleep(this.#clock, Math.min(leftMs, lookMs), ended);
     }
   }
 }

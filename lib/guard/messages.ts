@@ -15,6 +15,8 @@ export const GUARD_ENV = {
   secret: "K8SENSUS_GUARD_SECRET",
   /** The name of the variable that marks what the guard starts, for the elector of `exec`. */
   mark: "K8SENSUS_GUARD_MARK",
+  /** The process of the guard, for the same. */
+  pid: "K8SENSUS_GUARD_PID",
 } as const;
 
 /** Of these messages. Guard and program may come from different releases of this project. */

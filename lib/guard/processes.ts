@@ -102,25 +102,73 @@ export class Processes {
   }
 }
 
-/**
- * SIGKILL to the group of a process and to all that carry a mark, until two passes find none: what an
- * elector does in place of a guard that is gone.
- *
- * @param mark The name of the variable.
- * @param pid The process that leads the group, if it is known.
- * @param pause Waits between passes, long enough for what has just been forked to get its environment.
- */
-export async function killMarked(
-  mark: string,
-  pid: number | undefined,
-  pause: () => Promise<void>,
-): Promise<void> {
-  if (pid !== undefined) kill(-pid);
-  // Without /proc there is nobody else to be found.
-  if (Deno.build.os !== "linux") return;
-  for (let clean = 0; clean < 2; await pause()) {
-    const found = await killCarriers(readTable(), mark, new Set([Deno.pid]));
-    clean = found === 0 ? clean + 1 : 0;
+/** What an elector does in place of a guard that is gone, or asleep: it kills what that has started. */
+export class Deputy {
+  readonly #mark: string;
+  readonly #guard: Entry | undefined;
+  /** Who lived below the guard when this was last looked at. */
+  #known: readonly Entry[] = [];
+
+  /**
+   * @param mark The name of the variable that everything carries which the guard has started.
+   * @param guard The process of the guard, of which this one is a child.
+   */
+  constructor(mark: string, guard?: number) {
+    this.#mark = mark;
+    // The parent of one whose guard has died already is a stranger.
+    this.#guard = guard !== undefined && guard === Deno.ppid ? readEntry(`${guard}`) : undefined;
+  }
+
+  /**
+   * Notes who lives below the guard: when that has died the tree is gone, and who carries no mark can be
+   * found only if it was known before.
+   */
+  look(): void {
+    const below = this.#guardLives() ? listBelow(this.#guard!.pid, Deno.pid) : [];
+    // Who died meanwhile may have been seen without some of its children.
+    if (this.#guardLives()) this.#known = below;
+  }
+
+  #guardLives(): boolean {
+    if (this.#guard === undefined) return false;
+    const { pid, started } = this.#guard;
+    const entry = readEntry(`${pid}`);
+    return entry?.started === started && entry.alive;
+  }
+
+  /**
+   * SIGKILL to the command's group, to all below the guard, to all that were seen there and all below them,
+   * and to all that carry the mark, until two passes find none.
+   *
+   * @param command The process that leads the group, if it is known.
+   * @param pause Waits between passes, long enough for what has just been forked to get its environment.
+   */
+  async kill(command: number | undefined, pause: () => Promise<void>): Promise<void> {
+    if (command !== undefined) kill(-command);
+    // Without /proc there is nobody else to be found.
+    if (Deno.build.os !== "linux") return;
+    for (let clean = 0; clean < 2; await pause()) {
+      const table = readTable();
+      const below = this.#known = this.#below(table);
+      for (const { pid } of below) kill(pid);
+      const kept = new Set([Deno.pid, ...below.map(({ pid }) => pid)]);
+      const found = below.length + await killCarriers(table, this.#mark, kept);
+      clean = found === 0 ? clean + 1 : 0;
+    }
+  }
+
+  /** Who lives below the guard, and who was seen there and what lives below them; this process is spared. */
+  #below(table: readonly Entry[]): Entry[] {
+    const known = new Map(this.#known.map(({ pid, started }) => [pid, started]));
+    const found = new Set<number>();
+    for (const { pid, started } of table) {
+      // A number may belong to somebody else by now.
+      const isKnown = known.get(pid) === started;
+      if (isKnown) found.add(pid);
+      if (!isKnown && (pid !== this.#guard?.pid || started !== this.#guard.started)) continue;
+      for (const below of descendants(table, pid, Deno.pid)) found.add(below);
+    }
+    return table.filter(({ pid, alive }) => alive && found.has(pid));
   }
 }
 
@@ -181,6 +229,42 @@ function descendants(table: readonly Entry[], root: number, spared?: number): nu
   return found;
 }
 
+/**
+ * The same as the kernel lists them by their parents, which is less to read than the whole table, and may miss
+ * some while others end.
+ */
+function listBelow(root: number, spared: number): Entry[] {
+  const found: Entry[] = [];
+  for (const pid of listChildren(root)) {
+    const entry = pid === spared ? undefined : readEntry(`${pid}`);
+    if (entry !== undefined) found.push(entry, ...listBelow(pid, spared));
+  }
+  return found;
+}
+
+function listChildren(pid: number): number[] {
+  // Children belong to the thread that started them.
+  return entriesOf(`/proc/${pid}/task`).flatMap((thread) =>
+    textOf(`/proc/${pid}/task/${thread}/children`).split(" ").filter((child) => child !== "")
+  ).map(Number);
+}
+
+function entriesOf(path: string): string[] {
+  try {
+    return [...Deno.readDirSync(path)].map(({ name }) => name);
+  } catch {
+    return []; // Gone.
+  }
+}
+
+function textOf(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return ""; // Gone, or of a kernel that keeps no such lists.
+  }
+}
+
 function readTable(): Entry[] {
   const table: Entry[] = [];
   for (const { name } of Deno.readDirSync("/proc")) {
@@ -191,12 +275,8 @@ function readTable(): Entry[] {
 }
 
 function readEntry(name: string): Entry | undefined {
-  let text: string;
-  try {
-    text = Deno.readTextFileSync(`/proc/${name}/stat`);
-  } catch {
-    return undefined; // Gone.
-  }
+  const text = textOf(`/proc/${name}/stat`);
+  if (text === "") return undefined;
   // The name of the program stands in parentheses, and may hold anything.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   const [state, parent, threads, started] = [0, 1, 17, 19].map((index) => fields[index]);

@@ -187,7 +187,9 @@ export class Warden {
       ...Deno.env.toObject(),
       [GUARD_ENV.socket]: this.#path,
       [GUARD_ENV.secret]: this.#secret,
-      [exec ? GUARD_ENV.mark : this.#mark]: exec ? this.#mark : "1",
+      ...(exec
+        ? { [GUARD_ENV.mark]: this.#mark, [GUARD_ENV.pid]: `${Deno.pid}` }
+        : { [this.#mark]: "1" }),
     };
     const streams = exec
       ? { stdin: "null", stdout: "null" } as const
