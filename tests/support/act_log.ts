@@ -34,13 +34,16 @@ export interface ActRecord {
 /** Who acts. */
 export type Actor = Pick<ActRecord, "identity" | "token" | "note">;
 
+/** What the order of acts is judged by; the time counts for figures alone. */
+export type Act = Pick<ActRecord, "pid" | "identity" | "token" | "sequence" | "monotonicMs">;
+
 /** A stale act, and what makes it stale. */
 export interface StaleAct {
-  readonly act: ActRecord;
+  readonly act: Act;
   /** Line of the log, from 1. */
   readonly line: number;
   /** The earlier line with a newer token. */
-  readonly newer: ActRecord;
+  readonly newer: Act;
   /** How long after the first act of the newer term, as far as clocks can tell. */
   readonly overlapMs: number;
 }
@@ -146,10 +149,10 @@ export function compareTokens(a: string, b: string): number {
 }
 
 /** Acts that came after the first act of a newer term. */
-export function findStaleActs(records: readonly ActRecord[]): StaleAct[] {
+export function findStaleActs(records: readonly Act[]): StaleAct[] {
   const stale: StaleAct[] = [];
   /** First act under each new highest token, tokens rising. */
-  const firsts: ActRecord[] = [];
+  const firsts: Act[] = [];
   for (const [index, act] of records.entries()) {
     const newer = firsts.find((first) => compareTokens(first.token, act.token) > 0);
     if (newer !== undefined) {
@@ -162,7 +165,7 @@ export function findStaleActs(records: readonly ActRecord[]): StaleAct[] {
 }
 
 /** Tokens under which more than one term acted; a token must never repeat. */
-export function findSharedTokens(records: readonly ActRecord[]): string[] {
+export function findSharedTokens(records: readonly Act[]): string[] {
   const owners = new Map<string, string>();
   const shared = new Set<string>();
   for (const { token, identity } of records) {
