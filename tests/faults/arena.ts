@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { GUARD_ENV } from "../../lib/guard/messages.ts";
 import type { ControlPlane } from "../control_plane/control_plane.ts";
 import {
   earlyTakeovers,
@@ -15,7 +16,7 @@ import { until } from "../support/until.ts";
 import { readActs } from "./acts.ts";
 import { Candidate, type Terms } from "./candidate.ts";
 import { type Plan, writersOf } from "./matrix.ts";
-import { killMentioning } from "./process_table.ts";
+import { killMentioning, processTable, variableOf } from "./process_table.ts";
 import { Register, type Seen } from "./register.ts";
 
 /** Names what this process has started: it is among the arguments of all of it. */
@@ -48,6 +49,8 @@ export class Arena {
   readonly #plane: ControlPlane;
   readonly #namespace: string;
   readonly #ends = new AsyncDisposableStack();
+  /** Those that guards have made, and leave behind when they are killed together with their electors. */
+  readonly #folders = new Set<string>();
   #ended?: Promise<void>;
 
   private constructor(plane: ControlPlane, namespace: string, register: Register, terms: Terms) {
@@ -96,12 +99,14 @@ export class Arena {
 
   /** Waits until all that acts for the newest leader has acted; says who that is. */
   async leader(): Promise<{ candidate: Candidate; seen: Seen }> {
-    return await this.#until("a leader that acts", () => {
+    const leader = await this.#until("a leader that acts", () => {
       const seen = this.register.newest;
       if (seen === undefined || seen.pids.size < writersOf(this.terms.work)) return;
       const candidate = this.candidates.find((candidate) => candidate.is(seen.identity));
       return candidate && { candidate, seen };
     });
+    this.#noteFolders();
+    return leader;
   }
 
   /** Waits until a leader after this one has acted. */
@@ -153,6 +158,7 @@ export class Arena {
 
   /** Ends all processes of this round, wherever they have gone, and then the store. */
   async #endAll(): Promise<void> {
+    this.#noteFolders();
     await this.#ends.disposeAsync();
     await killMentioning(this.terms.folder);
     await this.register[Symbol.asyncDispose]();
@@ -161,7 +167,17 @@ export class Arena {
   /** Ends everything, and leaves nothing behind. */
   async close(): Promise<void> {
     await this.#end();
-    await Deno.remove(this.terms.folder, { recursive: true }).catch(() => {});
+    for (const folder of [this.terms.folder, ...this.#folders]) {
+      await Deno.remove(folder, { recursive: true }).catch(() => {});
+    }
+  }
+
+  #noteFolders(): void {
+    for (const { pid, commandLine } of processTable()) {
+      if (!commandLine.includes(this.terms.folder)) continue;
+      const folder = variableOf(pid, GUARD_ENV.socket)?.replace(/\/guard\/socket$/, "");
+      if (folder !== undefined) this.#folders.add(folder);
+    }
   }
 }
 

@@ -33,6 +33,9 @@ export interface Terms {
   readonly hang: string;
 }
 
+/** The processes of a candidate, as far as they live. */
+export type Pids = Partial<Record<Part, number>>;
+
 /** A candidate. */
 export class Candidate implements AsyncDisposable {
   readonly name: string;
@@ -96,7 +99,7 @@ export class Candidate implements AsyncDisposable {
   }
 
   /** The process ids of its parts, as they are now. */
-  parts(): Partial<Record<Part, number>> {
+  parts(): Pids {
     const table = processTable();
     const guard = this.#guard(table);
     const children = table.filter(({ parent }) => parent === guard);
@@ -152,7 +155,7 @@ async function commandLine(name: string, terms: Terms, kubeconfig: string): Prom
 /** Sends a signal to parts of a candidate, to the guard first, so that it does not see what the others get. */
 export function signalParts(
   parts: readonly Part[],
-  pids: Partial<Record<Part, number>>,
+  pids: Pids,
   name: "SIGKILL" | "SIGSTOP" | "SIGCONT",
 ): void {
   for (const part of ["guard", "elector", "command"] as const) {

@@ -91,6 +91,15 @@ async function run(flags: Flags): Promise<number> {
   return played.violations.length === 0 ? 0 : 1;
 }
 
+/** Removes what rounds that were broken off have left. */
+async function removeFolders(): Promise<void> {
+  const temporary = Deno.env.get("TMPDIR") ?? "/tmp";
+  for await (const { name } of Deno.readDir(temporary)) {
+    if (!name.startsWith(FOLDER_PREFIX)) continue;
+    await Deno.remove(`${temporary}/${name}`, { recursive: true });
+  }
+}
+
 if (import.meta.main) {
   const flags = parseFlags(Deno.args);
   if (typeof flags === "string") {
@@ -101,7 +110,7 @@ if (import.meta.main) {
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     // The control plane ends by itself when this process has ended; the candidates do not.
     Deno.addSignalListener(signal, () => {
-      killMentioning(FOLDER_PREFIX).finally(() => Deno.exit(code));
+      killMentioning(FOLDER_PREFIX).then(removeFolders).finally(() => Deno.exit(code));
     });
   }
   try {

@@ -12,11 +12,13 @@ export type Part = "guard" | "elector" | "command";
 export interface Fault {
   readonly name: string;
   /**
-   * `kill` and `stop` by signals; `block` keeps the main thread busy for 3 D; `cut` takes the API server away
-   * and kills.
+   * By signals: `kill`; `stop`, until long after another leads; `freeze`, for about a lease duration. `block`
+   * keeps the main thread of a program busy for 3 D.
    */
-  readonly how: "kill" | "stop" | "block" | "cut";
+  readonly how: "kill" | "stop" | "freeze" | "block";
   readonly parts: readonly Part[];
+  /** The leader's way to the API server is cut at the same time. */
+  readonly cut: boolean;
   /** Neither guard nor elector can do anything: late acts are possible, and a store has to refuse them. */
   readonly tokenOnly: boolean;
 }
@@ -31,18 +33,25 @@ const PARTS: readonly (readonly Part[])[] = [
   ["guard", "elector", "command"],
 ];
 
+function fault(how: Fault["how"], parts: readonly Part[], cut = false): Fault {
+  return {
+    name: `${cut ? "cut, " : ""}${how} ${parts.join("+")}`,
+    how,
+    parts,
+    cut,
+    tokenOnly: parts.includes("guard") && parts.includes("elector"),
+  };
+}
+
 /** All faults. */
 export const FAULTS: readonly Fault[] = [
-  ...(["kill", "stop"] as const).flatMap((how) =>
-    PARTS.map((parts): Fault => ({
-      name: `${how} ${parts.join("+")}`,
-      how,
-      parts,
-      tokenOnly: parts.includes("guard") && parts.includes("elector"),
-    }))
-  ),
-  { name: "block main thread", how: "block", parts: [], tokenOnly: false },
-  { name: "cut, kill elector", how: "cut", parts: ["elector"], tokenOnly: false },
+  ...PARTS.map((parts) => fault("kill", parts)),
+  ...PARTS.map((parts) => fault("stop", parts)),
+  // A command alone may sleep as long as it likes: the term goes on.
+  ...PARTS.filter((parts) => parts.join() !== "command").map((parts) => fault("freeze", parts)),
+  { ...fault("block", []), name: "block main thread" },
+  fault("kill", ["elector"], true),
+  fault("stop", ["elector"], true),
 ];
 
 /**
@@ -86,10 +95,15 @@ export interface Plan {
    * killed finds a stray without a mark only if it had a quarter of a second to see it.
    */
   readonly restMs: number;
+  /** How long what is frozen sleeps, in lease durations. */
+  readonly freezes: number;
 }
 
 /** For so long a leader is left in peace, to be struck anywhere between two renewals. */
 const REST_MS = [300, 1_500] as const;
+
+/** Mostly to between F and D, the time in which nobody may act. */
+const FREEZES = [0.5, 1.3] as const;
 
 /** A round chosen at random. */
 export function choose(dice: Dice): Plan {
@@ -100,6 +114,7 @@ export function choose(dice: Dice): Plan {
     settleMs: dice.pick([0, 1_000]),
     contained: dice.chance(0.5),
     restMs: dice.between(...REST_MS),
+    freezes: dice.between(...FREEZES),
   };
 }
 
@@ -113,6 +128,7 @@ export function everyFault(): Plan[] {
       settleMs: index % 4 < 2 ? 0 : 1_000,
       contained: index % 2 === 1,
       restMs: 300 + 100 * (index % 5),
+      freezes: 1,
     };
   });
 }

@@ -40,6 +40,16 @@ export function innerPid(pid: number): number | undefined {
   }
 }
 
+/** The value of a variable in the environment that a process was started with; `undefined` if it has none. */
+export function variableOf(pid: number, name: string): string | undefined {
+  try {
+    const lines = Deno.readTextFileSync(`/proc/${pid}/environ`).split("\0");
+    return lines.find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Sends a signal; nothing happens if there is nobody to get it. */
 export function signal(pid: number, name: Deno.Signal): void {
   try {

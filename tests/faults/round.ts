@@ -8,8 +8,8 @@ import type { ControlPlane } from "../control_plane/control_plane.ts";
 import { TestProcess } from "../support/processes.ts";
 import { pause, until } from "../support/until.ts";
 import { Arena, type Findings } from "./arena.ts";
-import { type Candidate, signalParts } from "./candidate.ts";
-import type { Plan } from "./matrix.ts";
+import { type Candidate, type Pids, signalParts } from "./candidate.ts";
+import { FAULTS, type Plan } from "./matrix.ts";
 import { signal } from "./process_table.ts";
 import type { Seen } from "./register.ts";
 
@@ -20,7 +20,7 @@ const AFTERMATH_MS = 600;
 /** What came of a round. */
 export interface Outcome {
   readonly plan: Plan;
-  /** From the fault to the first act of the next leader. */
+  /** From the fault, or the order to resign if that was no reason to, to the next leader's first act. */
   readonly failoverMs: number;
   readonly findings: Findings;
   /** Why it is not what was promised; empty if it is. */
@@ -45,14 +45,15 @@ export async function play(stage: Stage, plan: Plan): Promise<Outcome> {
   try {
     const { candidate, seen } = await arena.leader();
     await pause(plan.restMs);
-    const { at, thaw } = await strike(arena, plan, candidate, seen);
+    const { struckAt, pids } = await strike(arena, plan, candidate, seen);
+    const resignedAt = await resign(arena, plan, pids, seen);
     const { since } = await arena.nextLeader(seen);
     await pause(AFTERMATH_MS);
-    thaw();
+    if (plan.fault.how === "stop") signalParts(plan.fault.parts, pids, "SIGCONT");
     await pause(AFTERMATH_MS);
     const findings = await arena.findings();
     const faults = [...findings.faults, ...promised(plan, findings, seen)];
-    return { plan, failoverMs: since - at, findings, faults };
+    return { plan, failoverMs: since - (resignedAt ?? struckAt), findings, faults };
   } finally {
     await arena.close();
   }
@@ -66,37 +67,52 @@ function promised({ fault }: Plan, findings: Findings, { identity }: Seen): stri
     faults.push(`${staleActs} stale acts, the last one ${largestOverlapMs} ms late`);
   }
   if (!fault.tokenOnly && refused > 0) faults.push(`${refused} late acts reached the store`);
-  if (fault.how === "cut" && writes.some(({ releasedBy }) => releasedBy === identity)) {
+  if (fault.cut && writes.some(({ releasedBy }) => releasedBy === identity)) {
     faults.push("a release was written without the API server");
   }
   return faults;
 }
 
-/** Strikes the leader. @returns When, and how what was stopped is woken up. */
+/** Strikes the leader. @returns When, and the processes that it had. */
 async function strike(
   arena: Arena,
   { fault }: Plan,
   leader: Candidate,
   { token }: Seen,
-): Promise<{ at: number; thaw: () => void }> {
-  const { how, parts } = fault;
+): Promise<{ struckAt: number; pids: Pids }> {
+  const { how, parts, cut } = fault;
   const pids = leader.parts();
   const absent = parts.find((part) => pids[part] === undefined);
   if (absent !== undefined) throw new Error(`There is no ${absent}:\n${leader.lastLines}`);
-  if (how === "cut") leader.proxy.cut();
-  let at = performance.now();
+  if (cut) leader.proxy.cut();
+  const struckAt = performance.now();
   if (how === "block") await Deno.writeTextFile(`${arena.terms.hang}-${token}`, "");
-  else signalParts(parts, pids, how === "stop" ? "SIGSTOP" : "SIGKILL");
-  if (fault.name === "stop command") {
-    // That is no reason to give up the term; but who is told to must not wait for it for ever.
-    await pause(AFTERMATH_MS);
-    at = performance.now();
-    signal(pids.guard!, "SIGTERM");
+  else signalParts(parts, pids, how === "kill" ? "SIGKILL" : "SIGSTOP");
+  return { struckAt, pids };
+}
+
+/**
+ * Ends a term that the fault was no reason to give up: a command that is stopped alone may sleep as long as
+ * it likes, and who wakes up early enough leads on.
+ *
+ * @returns When the leader was told to stop; `undefined` if that was not necessary.
+ */
+async function resign(
+  arena: Arena,
+  { fault: { how, parts }, freezes }: Plan,
+  pids: Pids,
+  { token }: Seen,
+): Promise<number | undefined> {
+  if (how === "freeze") {
+    await pause(freezes * arena.terms.leaseDurationMs);
+    signalParts(parts, pids, "SIGCONT");
+  } else if (how !== "stop" || parts.join() !== "command") {
+    return undefined;
   }
-  const thaw = () => {
-    if (how === "stop") signalParts(parts, pids, "SIGCONT");
-  };
-  return { at, thaw };
+  await pause(AFTERMATH_MS);
+  if (arena.register.newest!.token !== token) return undefined;
+  signal(pids.guard!, "SIGTERM");
+  return performance.now();
 }
 
 /**
@@ -104,8 +120,10 @@ async function strike(
  * when the guard has proven that all is dead. Who sees no overlap here would see none anywhere.
  */
 export async function playUnsafe(stage: Stage): Promise<Findings> {
-  const fault = { name: "unsafe", how: "kill", parts: ["elector"], tokenOnly: true } as const;
-  const plan: Plan = { fault, work: "plain", settleMs: 0, contained: false, restMs: 0 };
+  const fault = FAULTS.find(({ name }) => name === "kill elector")!;
+  const plan: Plan = {
+    ...{ fault, work: "plain", settleMs: 0, contained: false, restMs: 0, freezes: 0 },
+  };
   const arena = await Arena.open(stage.plane, stage.namespace, plan, stage.leaseDurationMs);
   try {
     const { candidate, seen } = await arena.leader();

@@ -75,6 +75,8 @@ Deno.test("each fault has works that it can be played on", () => {
     "kill guard+elector+command",
     "stop guard+elector",
     "stop guard+elector+command",
+    "freeze guard+elector",
+    "freeze guard+elector+command",
   ]);
 });
 
@@ -85,7 +87,9 @@ const findings = {
 
 function outcome(name: string, failoverMs: number): Outcome {
   const fault = FAULTS.find((fault) => fault.name === name)!;
-  const plan: Plan = { fault, work: "plain", settleMs: 0, contained: true, restMs: 0 };
+  const plan: Plan = {
+    ...{ fault, work: "plain", settleMs: 0, contained: true, restMs: 0, freezes: 1 },
+  };
   return { plan, failoverMs, findings, faults: [] };
 }
 
