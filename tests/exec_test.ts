@@ -64,6 +64,10 @@ test("stdin and stdout are the command's own", async (rig) => {
 test("codes: 128 + n, 2, 126 and 127, the last three before anything is contended for", async (rig) => {
   const segfault = await rig.sh("kill -SEGV $$");
   assertEquals((await segfault.exit).code, 139);
+  // The first of the real-time signals, for which Deno has no name.
+  const realTime = await rig.sh("kill -34 $$");
+  assertEquals((await realTime.exit).code, 162);
+  await realTime.event("released");
   const before = rig.server.requests.length;
   await Deno.writeTextFile(`${rig.folder}/plain`, "no program\n", { mode: 0o644 });
   const cases: [string[], number, RegExp][] = [

@@ -4,6 +4,7 @@
  * @module
  */
 import { type Libc, openLibc } from "./libc.ts";
+import type { Exit } from "./messages.ts";
 
 /** A line of the process table. */
 interface Entry {
@@ -53,12 +54,12 @@ export class Processes {
   }
 
   /** Has a child left to Deno, until it has ended. */
-  async own(child: Deno.ChildProcess): Promise<Deno.CommandStatus> {
+  async own(child: Deno.ChildProcess): Promise<Exit> {
     this.#own.add(child.pid);
-    const status = await child.status;
+    const exit = await exitOf(child);
     this.#own.delete(child.pid);
     this.reap();
-    return status;
+    return exit;
   }
 
   /** Reaps the orphans that have ended here, which nobody else would. */
@@ -182,6 +183,19 @@ export function kill(pid: number, signal: string = "SIGKILL"): boolean {
     // A process of somebody else: it is seen in every pass, and so nothing is proven.
     if (error instanceof Deno.errors.PermissionDenied) return true;
     throw error;
+  }
+}
+
+/** How a child ended. Deno has reaped it too where it rejects, for want of a name for a real-time signal. */
+async function exitOf(child: Deno.ChildProcess): Promise<Exit> {
+  try {
+    const { code, signal } = await child.status;
+    return signal === null ? { code } : { code, signal };
+  } catch (error) {
+    const number = /^Invalid signal: (\d+)$/.exec(messageOf(error))?.[1];
+    // An end of which nothing is known is a failure, and an end: the passes find whatever lives.
+    if (number === undefined) return { code: 1 };
+    return { code: 128 + Number(number), signal: `signal ${number}` };
   }
 }
 

@@ -237,11 +237,7 @@ export class Warden {
         ...streams,
         detached: true,
       }).spawn();
-      const exit = this.#processes.own(child).then(({ code, signal }) => ({
-        code,
-        ...(signal === null ? {} : { signal }),
-      }));
-      return { exit, pid: child.pid };
+      return { exit: this.#processes.own(child), pid: child.pid };
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       this.#tell("error", "not-started", `cannot start ${program}: ${message}`);
