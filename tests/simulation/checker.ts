@@ -1,9 +1,10 @@
 // Judges a simulation from outside: by acts, by what was sent and committed, by what arrived where, in true
 // time. It knows nothing of how a contender decides; what it asks of one is what a user of it would ask.
 import type { Instant } from "../../lib/clock.ts";
-import type { Lease } from "../../lib/lease.ts";
+import { ANNOTATION, type Lease } from "../../lib/lease.ts";
 import type { WriteKind } from "../../lib/election.ts";
 import type { Timing } from "../../lib/timing.ts";
+import { Books, elapsed, type Ending } from "./books.ts";
 import { claimOf, type Version } from "./lease_server.ts";
 import { type Invariant, Violation } from "./violation.ts";
 
@@ -21,8 +22,10 @@ export interface Subject {
   readonly wallTrouble: boolean;
   /** Both clocks of its host. */
   now(): Instant;
-  /** Whether work of this term may act now. */
-  mayAct(term: number): boolean;
+  /** Whether work of this term may act now, or at another reading of the clocks. */
+  mayAct(term: number, now?: Instant): boolean;
+  /** Whether this term admits new work. */
+  mayStart(term: number, now?: Instant): boolean;
 }
 
 /** Extra wait after a holder of another make, beyond twice the wait. */
@@ -30,39 +33,8 @@ const FOREIGN_GRACE_MS = 3_000;
 /** I9: a bucket of ten requests that fills by three in a retry period. */
 const BURST = 10;
 const REQUESTS_PER_PERIOD = 3;
-
-/** What is known of one life of one contender. */
-class Books {
-  term = 0;
-  phase: "none" | "going" | "told" | "over" = "none";
-  token = "";
-  working = false;
-  /** Its release was sent: no act may follow. */
-  released = false;
-  /** The window of this term was seen shut. */
-  shut = 0;
-  withdrawn = true;
-  /** When the last write of this term that it has evidence for was sent, by its own clocks. */
-  confirmed?: Instant;
-  /** When the newest version was made that showed it as the holder. */
-  heldAt = -Infinity;
-  /** The term of which it has seen that the Lease is gone or another's. */
-  lost = 0;
-  readonly sent = new Map<string, Instant>();
-  /** What it received, and when by its monotonic clock. */
-  readonly versions: Version[] = [];
-  readonly monos: number[] = [];
-  /** The version that a watch showed last. */
-  shown?: Version;
-  /** Records put back that came on a watch, right behind the version that they replaced. */
-  readonly witnessed = new Set<Version>();
-  requests = 0;
-  requestsAt: number;
-
-  constructor(readonly identity: string, mono: number) {
-    this.requestsAt = mono;
-  }
-}
+/** Clocks are read as floating-point numbers: where two readings are compared, so much may be lost. */
+const ROUNDING_MS = 1e-3;
 
 /** Keeps the books, and throws a {@linkcode Violation} when a law is broken. */
 export class Checker {
@@ -96,23 +68,30 @@ export class Checker {
     if (this.#books[index] !== undefined) this.#books[index]!.phase = "none";
   }
 
-  /** A version, or its absence, has come to a process. */
-  received({ index }: Subject, version: Version, mono: number, streamed: boolean): void {
-    const books = this.#books[index]!;
-    if (streamed) {
+  /**
+   * A version, or its absence, has come to a process.
+   *
+   * @param floor What the answer to a request must not be older than; absent if a watch brought it.
+   */
+  received(subject: Subject, version: Version, now: Instant, floor?: number): void {
+    const books = this.#books[subject.index]!;
+    oversleeps(books, subject, now);
+    if (floor === undefined) {
       const follows = isExport(version) && books.shown === version.before;
       if (follows && !books.versions.includes(version)) books.witnessed.add(version);
       books.shown = version;
     }
+    const { record, rv } = version;
+    const back = record !== undefined && floor !== undefined && rv < floor;
+    if (back) books.lost = books.term;
+    if (record !== undefined) books.newest = back ? rv : Math.max(books.newest, rv);
     if (books.versions.at(-1) === version) return;
     books.versions.push(version);
-    books.monos.push(mono);
-    const { record } = version;
-    if (record?.holder === books.identity) {
-      const sent = books.sent.get(record.write ?? "");
-      if (sent === undefined) return;
+    books.monos.push(now.mono);
+    const own = record === undefined ? undefined : books.ownWrite(record);
+    if (own !== undefined) {
       books.heldAt = Math.max(books.heldAt, version.at);
-      if (books.confirmed === undefined || sent.mono > books.confirmed.mono) books.confirmed = sent;
+      books.confirmed = own.at;
     } else if (version.at > books.heldAt && !this.restored) {
       books.lost = books.term;
     }
@@ -128,6 +107,16 @@ export class Checker {
   /** The largest token with which the Lease was ever taken; "0" before the first. */
   get newestToken(): string {
     return String(this.#highest);
+  }
+
+  /** The newest version that a process has received. */
+  newestOf({ index }: Subject): number {
+    return this.#books[index]!.newest;
+  }
+
+  /** How the last term of a process ended. */
+  endingOf({ index }: Subject): Ending | undefined {
+    return this.#books[index]!.ending;
   }
 
   /** Whether a process has received a version of which this holds. */
@@ -153,13 +142,21 @@ export class Checker {
     if (subject.promises !== "everything") return;
     const books = this.#books[subject.index]!;
     const { uid, resourceVersion } = lease.metadata;
-    const { name } = subject;
+    const { name, timing } = subject;
+    const fresh = kind === "create" || kind === "acquire";
+    if (fresh && now.mono - books.releasedAt < timing.retryPeriodMs - ROUNDING_MS) {
+      broken("I7", `${name} contends again before others had a chance`);
+    }
+    if (kind === "renew" && now.mono - drainedAt(books, timing) > ROUNDING_MS) {
+      broken("I7", `${name} renews though its work has had its time to end`);
+    }
     if (kind === "create") {
       const harmless = uid === undefined && resourceVersion === undefined;
       if (!harmless || lease.spec.holderIdentity) broken("I6", `${name} may overwrite by creating`);
       return;
     }
-    books.sent.set(mark, now);
+    const token = lease.metadata.annotations?.[ANNOTATION.token];
+    books.sent.set(mark, { at: now, uid, token, durationMs: timing.leaseDurationMs });
     if (uid === undefined || resourceVersion === undefined) {
       broken("I4", `${name} writes without saying what it replaces`);
     }
@@ -250,13 +247,17 @@ export class Checker {
       broken("I8", `${subject.name} loses term ${term}, which does not go on`);
     }
     books.phase = "told";
+    books.toldAt = subject.now().mono;
   }
 
   /** The term is over: it was taken away, or its release has an outcome. */
-  over(subject: Subject, term: number, how: "revoked" | "released"): void {
+  over(subject: Subject, term: number, how: Ending): void {
     const books = this.#books[subject.index]!;
     const { name } = subject;
-    if (how === "released" && term === books.term + 1 && !books.working) {
+    const released = how !== "revoked";
+    books.ending = how;
+    if (released) books.releasedAt = subject.now().mono;
+    if (released && term === books.term + 1 && !books.working) {
       // Taken when nobody wanted to lead any more: it never was a term.
       books.term = term;
       return;
@@ -264,7 +265,7 @@ export class Checker {
     if (books.phase !== "told" || books.term !== term) {
       broken("I8", `${name} ends term ${term} before telling its work`);
     }
-    if (how === "released" && books.working) {
+    if (released && books.working) {
       broken("I5", `${name} releases while its work goes on`);
     }
     books.phase = "over";
@@ -276,8 +277,12 @@ export class Checker {
   contends(subject: Subject, contending: boolean): void {
     const books = this.#books[subject.index]!;
     if (!contending && books.withdrawn) broken("I8", `${subject.name} withdraws twice`);
-    if (!contending && (books.phase === "going" || books.phase === "told")) {
+    if (!contending && books.underWay) {
       broken("I8", `${subject.name} withdraws in the middle of a term`);
+    }
+    const leftMs = drainedAt(books, subject.timing) - subject.now().mono;
+    if (!contending && books.working && leftMs > ROUNDING_MS) {
+      broken("I10", `${subject.name} does not wait for its work, which has time to end`);
     }
     books.withdrawn = !contending;
   }
@@ -292,7 +297,7 @@ export class Checker {
     const books = this.#books[subject.index]!;
     const { name, timing } = subject;
     if (!allowed) {
-      if (!starts && term === books.term) books.shut = term;
+      if (term === books.term) books[starts ? "closed" : "shut"] = term;
       return;
     }
     if (subject.promises !== "everything") return;
@@ -309,17 +314,22 @@ export class Checker {
     if (starts && books.phase === "told") {
       broken("I2", `${name} starts work after it was told to stop`);
     }
-    const passed = books.confirmed === undefined
-      ? Infinity
-      : elapsed(books.confirmed, subject.now());
-    if (passed >= (starts ? timing.stopMs : timing.fenceMs)) {
-      broken(
-        "I2",
-        `${name} ${starts ? "starts work" : "acts"} ${passed} ms after its last renewal`,
-      );
+    const { confirmed } = books;
+    const limitMs = starts ? timing.stopMs : timing.fenceMs;
+    const what = starts ? "starts work" : "acts";
+    const passed = confirmed === undefined ? Infinity : elapsed(confirmed, subject.now());
+    if (passed >= limitMs) {
+      broken("I2", `${name} ${what} ${passed} ms after its last renewal`);
     }
-    if (books.shut === term && !subject.wallTrouble) {
-      broken("I2", `${name} acts again after its end`);
+    if ((starts ? books.stopped : books.overslept) === term) {
+      broken("I2", `${name} ${what} though its time had passed when it woke up`);
+    }
+    if ((starts ? books.closed : books.shut) === term && !subject.wallTrouble) {
+      broken("I2", `${name} ${what} again after its end`);
+    }
+    const end = { mono: confirmed!.mono + limitMs, wall: confirmed!.wall };
+    if (starts ? subject.mayStart(term, end) : subject.mayAct(term, end)) {
+      broken("I2", `${name} ${what} at the very moment of its end`);
     }
   }
 
@@ -349,6 +359,19 @@ export class Checker {
     this.#accepted = number;
     this.#acceptedFrom = identity;
   }
+}
+
+/** H16: what comes to a process whose time has passed meanwhile finds a term that is over for good. */
+function oversleeps(books: Books, { timing }: Subject, now: Instant): void {
+  if (!books.underWay || books.confirmed === undefined) return;
+  const passed = elapsed(books.confirmed, now) - ROUNDING_MS;
+  if (passed >= timing.fenceMs) books.overslept = books.term;
+  if (passed >= timing.stopMs) books.stopped = books.term;
+}
+
+/** When the work of a term that was told to stop has had its time, by the monotonic clock. */
+function drainedAt({ phase, toldAt }: Books, { drainMs }: Timing): number {
+  return phase === "none" || phase === "going" ? Infinity : toldAt + drainMs;
 }
 
 /** Whether two versions say the same of the election. */
@@ -392,11 +415,6 @@ function isFree({ kind, record, before }: Version): boolean {
   const last = before?.kind === "delete" ? before.before : before;
   const kept = record?.released !== undefined && record.released.rv === last?.record?.released?.rv;
   return kept && (kind === "hand" || kind === "label") && isFree(last!);
-}
-
-/** Of both clocks, the one that has gone further counts. */
-function elapsed(since: Instant, now: Instant): number {
-  return Math.max(now.mono - since.mono, now.wall - since.wall);
 }
 
 /** The token of a version that one of ours wrote. */

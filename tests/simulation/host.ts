@@ -85,12 +85,12 @@ export class Host implements Subject {
     return this.clocks.now(this.world.time);
   }
 
-  mayAct(term: number): boolean {
-    return this.machine.mayAct(term, this.now());
+  mayAct(term: number, now = this.now()): boolean {
+    return this.machine.mayAct(term, now);
   }
 
-  mayStart(term: number): boolean {
-    return this.machine.mayStart(term, this.now());
+  mayStart(term: number, now = this.now()): boolean {
+    return this.machine.mayStart(term, now);
   }
 
   /** Whether weather of this kind strikes now; a strike is counted. */

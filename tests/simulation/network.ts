@@ -15,6 +15,8 @@ export interface Request {
   /** Absent for a read. */
   readonly lease?: Lease;
   readonly kind: WriteKind | "read";
+  /** The version that it was sent with knowledge of: an answer must not show an older one. */
+  readonly floor: number;
   /** How often it has reached the server, and the answer to which time is brought back. */
   arrived: number;
   answerTo: number;
@@ -96,7 +98,10 @@ export class Network {
   ask(host: Host, id: number, kind: Request["kind"], lease?: Lease): void {
     const { agenda, time } = this.#sim;
     const { index: who, dice } = host;
-    const request = { who, id, kind, lease, arrived: 0, answerTo: 1 };
+    const floor = lease === undefined
+      ? this.#sim.checker.newestOf(host)
+      : Number(lease.metadata.resourceVersion ?? 0);
+    const request = { who, id, kind, lease, floor, arrived: 0, answerTo: 1 };
     host.asked.push(request);
     const due = Math.max(time, host.pausedUntil) + this.#latency(host);
     if (host.storms === 0) return agenda.add(due, EVENT.request, who, 0, request);
@@ -207,7 +212,7 @@ export class Network {
     if (!(reply instanceof Version)) {
       return this.#sim.step(host, { type: "answered", id, answer: reply });
     }
-    this.#sim.checker.received(host, reply, host.clocks.mono(this.#sim.time), false);
+    this.#sim.checker.received(host, reply, host.now(), request.floor);
     this.#sim.step(host, { type: "answered", id, answer: reply.answer });
   }
 
@@ -334,7 +339,7 @@ export class Network {
     if (!stream.live) return;
     const { number: watch } = stream;
     const known = what instanceof Version;
-    if (known) this.#sim.checker.received(host, what, host.clocks.mono(this.#sim.time), true);
+    if (known) this.#sim.checker.received(host, what, host.now());
     this.#sim.step(host, { type: "watched", watch, event: known ? what.event : what });
   }
 
@@ -360,7 +365,7 @@ export class Network {
 
 /** Changes what is about to be written; says whether the election is touched. */
 function meddle({ metadata, spec }: Lease, variant: number): boolean {
-  switch (variant % 5) {
+  switch (variant % 7) {
     case 0:
       spec.leaseDurationSeconds = spec.leaseDurationSeconds === 1 ? 2 : 1;
       return true;
@@ -372,6 +377,13 @@ function meddle({ metadata, spec }: Lease, variant: number): boolean {
       return true;
     case 3:
       delete metadata.annotations?.[ANNOTATION.write];
+      return true;
+    case 4:
+      spec.holderIdentity = "webhook";
+      metadata.annotations = { ...metadata.annotations, [ANNOTATION.holder]: "webhook" };
+      return true;
+    case 5:
+      metadata.annotations = { ...metadata.annotations, [ANNOTATION.token]: "1" };
       return true;
     default:
       metadata.labels = { seen: "yes" };

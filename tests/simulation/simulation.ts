@@ -352,7 +352,7 @@ export class Simulation {
       case "revokeTerm":
         return checker.over(host, effect.term, "revoked");
       case "released":
-        return checker.over(host, effect.term, "released");
+        return checker.over(host, effect.term, effect.done ? "released" : "given up");
       case "withdrawn":
         return this.#withdrawn(host);
     }
