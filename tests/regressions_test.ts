@@ -51,6 +51,13 @@ Deno.test("I4: a token that none can follow, once corrected, blocks nobody", () 
   assertEquals(rig.take("write")[0]?.kind, "acquire");
 });
 
+Deno.test("I6: another make is waited out though the server goes back to a time before it", () => {
+  const rig = first(byClientGo(unheld(1), 20));
+  rig.sleep(5_000);
+  rig.answer(rig.only("read"), { kind: "lease", record: unheld(15) });
+  assertGreater(rig.election.takeAt() - rig.mono, 2 * D);
+});
+
 Deno.test("I6: a released record created where the watch saw nothing proves nothing", () => {
   const rig = new Rig().begin({ type: "synced", rv: "9" });
   rig.take("write");

@@ -171,9 +171,13 @@ function learnAbsent(step: Step, rv?: string): void {
   if (held) tellHolder(step);
 }
 
-/** The server has gone back in time: believe what it says now, and prove nothing from it. */
+/**
+ * The server has gone back in time: believe what it says now, and prove nothing from it. A holder of another
+ * make who was seen before may act on, whatever the Lease says now.
+ */
 function regress(step: Step, record: LeaseRecord): void {
   const { state, now } = step;
+  const grace = state.known?.grace ?? false;
   tell(
     step,
     "error",
@@ -188,7 +192,12 @@ function regress(step: Step, record: LeaseRecord): void {
   remember(state, state.known?.rv);
   state.known = undefined;
   learn(step, record, { stream: false });
-  state.known = { ...state.known!, free: false, pending: false };
+  state.known = {
+    ...state.known!,
+    grace: state.known!.grace || grace,
+    free: false,
+    pending: false,
+  };
 }
 
 /** What the Lease looked like in an answer that can truly show nothing older than `oldestRv`. */
