@@ -52,8 +52,20 @@ export class Books {
   shown?: Version;
   /** Records put back that came on a watch, right behind the version that they replaced. */
   readonly witnessed = new Set<Version>();
+  /** The version that showed that the server had gone back in time. */
+  relapse?: Version;
+  /** Its watch is open; it was told that it may not watch. */
+  watching = false;
+  blind = false;
+  /** When something came to it last, by its monotonic clock. */
+  heardAt = -Infinity;
+  /** Since when nobody knows what became of its acquisition. */
+  doubtAt = -Infinity;
   requests = 0;
   requestsAt: number;
+  /** Renewals that followed one another at once, and when the last was sent. */
+  hasty = 0;
+  renewedAt = -Infinity;
 
   constructor(readonly identity: string, mono: number) {
     this.requestsAt = mono;
@@ -74,7 +86,7 @@ export class Books {
   }
 }
 
-/** Of both clocks, the one that has gone further counts. */
-export function elapsed(since: Instant, now: Instant): number {
-  return Math.max(now.mono - since.mono, now.wall - since.wall);
+/** What is left of `limitMs`: of both clocks, the one that has gone further counts. */
+export function left(since: Instant, limitMs: number, now: Instant): number {
+  return Math.min(since.mono + limitMs - now.mono, since.wall + limitMs - now.wall);
 }

@@ -4,9 +4,11 @@ import type { Instant } from "../../lib/clock.ts";
 import { ANNOTATION, type Lease } from "../../lib/lease.ts";
 import type { WriteKind } from "../../lib/election.ts";
 import type { Timing } from "../../lib/timing.ts";
-import { Books, elapsed, type Ending } from "./books.ts";
-import { claimOf, type Version } from "./lease_server.ts";
-import { type Invariant, Violation } from "./violation.ts";
+import { Books, type Ending, left } from "./books.ts";
+import type { Version } from "./lease_server.ts";
+import { broken } from "./violation.ts";
+import { isExport, tokenOf, Waits } from "./waits.ts";
+import { saysAmiss } from "./writing.ts";
 
 /** A contender, as the checker sees it. */
 export interface Subject {
@@ -18,6 +20,8 @@ export interface Subject {
   readonly lawful: boolean;
   readonly timing: Timing;
   readonly trustUnheld: boolean;
+  /** Extra wait after a holder of another make, where one was asked for. */
+  readonly graceMs?: number;
   /** Whether people set its wall clock back, so that a window that was shut may open again. */
   readonly wallTrouble: boolean;
   /** Both clocks of its host. */
@@ -28,11 +32,12 @@ export interface Subject {
   mayStart(term: number, now?: Instant): boolean;
 }
 
-/** Extra wait after a holder of another make, beyond twice the wait. */
-const FOREIGN_GRACE_MS = 3_000;
 /** I9: a bucket of ten requests that fills by three in a retry period. */
 const BURST = 10;
 const REQUESTS_PER_PERIOD = 3;
+/** Six renewals each of which follows so soon on the last are no accident. */
+const LEAST_PAUSE_MS = 25;
+const MOST_HASTY = 6;
 /** Clocks are read as floating-point numbers: where two readings are compared, so much may be lost. */
 const ROUNDING_MS = 1e-3;
 
@@ -53,6 +58,12 @@ export class Checker {
   #acceptedFrom = "";
   /** etcd went back to what it was: versions count twice from then on. */
   restored = false;
+  readonly #waits = new Waits(this);
+
+  /** Whether the contender of this number is of this project. */
+  isOurs(index: number): boolean {
+    return this.#subjects[index]?.promises === "everything";
+  }
 
   /** A process has started. */
   booted(subject: Subject, identity: string): void {
@@ -81,9 +92,19 @@ export class Checker {
       if (follows && !books.versions.includes(version)) books.witnessed.add(version);
       books.shown = version;
     }
+    books.heardAt = now.mono;
+    books.doubtAt = -Infinity;
     const { record, rv } = version;
     const back = record !== undefined && floor !== undefined && rv < floor;
-    if (back) books.lost = books.term;
+    if (back) {
+      books.lost = books.term;
+      books.relapse = version;
+    } else if (floor !== undefined && isExport(version) && books.watching) {
+      // Its watch would have shown what the mark says.
+      if (books.shown !== undefined && !books.versions.includes(version)) {
+        books.witnessed.add(version);
+      }
+    }
     if (record !== undefined) books.newest = back ? rv : Math.max(books.newest, rv);
     if (books.versions.at(-1) === version) return;
     books.versions.push(version);
@@ -92,6 +113,7 @@ export class Checker {
     if (own !== undefined) {
       books.heldAt = Math.max(books.heldAt, version.at);
       books.confirmed = own.at;
+      books.hasty = 0;
     } else if (version.at > books.heldAt && !this.restored) {
       books.lost = books.term;
     }
@@ -107,6 +129,24 @@ export class Checker {
   /** The largest token with which the Lease was ever taken; "0" before the first. */
   get newestToken(): string {
     return String(this.#highest);
+  }
+
+  /** A process has an open watch, or none; or is told that it may not watch. */
+  watches({ index }: Subject, how: "open" | "closed" | "forbidden"): void {
+    const books = this.#books[index]!;
+    books.watching = how === "open";
+    books.blind = how === "forbidden";
+  }
+
+  /** Nobody can tell a process what became of its acquisition. */
+  doubts(subject: Subject): void {
+    if (subject.promises !== "everything") return;
+    this.#books[subject.index]!.doubtAt = subject.now().mono;
+  }
+
+  /** How long nothing has come to a process, by its own clock. */
+  silenceMs(subject: Subject): number {
+    return subject.now().mono - this.#books[subject.index]!.heardAt;
   }
 
   /** The newest version that a process has received. */
@@ -150,6 +190,9 @@ export class Checker {
     if (kind === "renew" && now.mono - drainedAt(books, timing) > ROUNDING_MS) {
       broken("I7", `${name} renews though its work has had its time to end`);
     }
+    if (fresh && books.blind) {
+      broken("I6", `${name} takes the Lease without being able to watch it`);
+    }
     if (kind === "create") {
       const harmless = uid === undefined && resourceVersion === undefined;
       if (!harmless || lease.spec.holderIdentity) broken("I6", `${name} may overwrite by creating`);
@@ -160,31 +203,22 @@ export class Checker {
     if (uid === undefined || resourceVersion === undefined) {
       broken("I4", `${name} writes without saying what it replaces`);
     }
-    if (kind === "acquire") this.#mayTake(subject, books, resourceVersion!, now.mono);
+    const replaced = books.versions.findLast(({ record }) => record?.rv === resourceVersion);
+    if (replaced === undefined) {
+      broken("I6", `${name} replaces version ${resourceVersion} without having seen it`);
+    }
+    const wrong = saysAmiss(lease, kind, replaced!.record!);
+    if (wrong !== undefined) broken("I4", `${name} writes ${wrong}`);
+    if (kind === "acquire") this.#waits.mayTake(subject, books, replaced!, now.mono);
+    if (kind === "renew") {
+      books.hasty = now.mono - books.renewedAt < LEAST_PAUSE_MS ? books.hasty + 1 : 0;
+      books.renewedAt = now.mono;
+      if (books.hasty >= MOST_HASTY) broken("I9", `${name} tries again and again without a pause`);
+    }
     if (kind !== "release") return;
     if (books.working) broken("I5", `${name} releases while its work goes on`);
     if (subject.mayAct(books.term)) broken("I5", `${name} may act after its release`);
     books.released = true;
-  }
-
-  /** I6: a version is taken only after its wait, or if it is free in truth. */
-  #mayTake(subject: Subject, books: Books, rv: string, mono: number): void {
-    const { versions, monos } = books;
-    const newest = versions.findLast(({ record }) => record?.rv === rv);
-    if (newest === undefined) {
-      broken("I6", `${subject.name} takes version ${rv} without having seen it`);
-    }
-    // What differs in foreign metadata alone may keep the wait.
-    const first = versions.findIndex((version) => saysTheSame(version, newest!));
-    const since = monos[first]!;
-    let origin = newest!;
-    while (origin.kind === "label" && origin.before?.record !== undefined) origin = origin.before;
-    if (isExport(origin) && !books.witnessed.has(origin)) return;
-    const need = needMs(subject, origin, this.restored);
-    if (mono - since < need) {
-      const waited = `after ${Math.round(mono - since)} of ${need} ms`;
-      broken("I6", `${subject.name} takes version ${rv} ${waited}`);
-    }
   }
 
   /** The server has a new version. */
@@ -236,6 +270,10 @@ export class Checker {
         broken("I4", `${name} leads with token ${token} after ${this.#started}`);
       }
       this.#started = BigInt(token);
+      const { confirmed } = books;
+      if (confirmed === undefined || left(confirmed, subject.timing.stopMs, subject.now()) <= 0) {
+        broken("I2", `${name} is elected though its time has passed`);
+      }
     }
     Object.assign(books, { term, token, phase: "going", released: false });
   }
@@ -281,6 +319,11 @@ export class Checker {
       broken("I8", `${subject.name} withdraws in the middle of a term`);
     }
     const leftMs = drainedAt(books, subject.timing) - subject.now().mono;
+    const doubted = subject.now().mono - books.doubtAt;
+    if (!contending && doubted < subject.timing.attemptTimeoutMs - ROUNDING_MS) {
+      broken("I7", `${subject.name} goes without asking whether it holds the Lease`);
+    }
+    books.doubtAt = -Infinity;
     if (!contending && books.working && leftMs > ROUNDING_MS) {
       broken("I10", `${subject.name} does not wait for its work, which has time to end`);
     }
@@ -317,9 +360,9 @@ export class Checker {
     const { confirmed } = books;
     const limitMs = starts ? timing.stopMs : timing.fenceMs;
     const what = starts ? "starts work" : "acts";
-    const passed = confirmed === undefined ? Infinity : elapsed(confirmed, subject.now());
-    if (passed >= limitMs) {
-      broken("I2", `${name} ${what} ${passed} ms after its last renewal`);
+    const leftMs = confirmed === undefined ? -Infinity : left(confirmed, limitMs, subject.now());
+    if (leftMs <= 0) {
+      broken("I2", `${name} ${what} ${limitMs - leftMs} ms after its last renewal`);
     }
     if ((starts ? books.stopped : books.overslept) === term) {
       broken("I2", `${name} ${what} though its time had passed when it woke up`);
@@ -364,64 +407,11 @@ export class Checker {
 /** H16: what comes to a process whose time has passed meanwhile finds a term that is over for good. */
 function oversleeps(books: Books, { timing }: Subject, now: Instant): void {
   if (!books.underWay || books.confirmed === undefined) return;
-  const passed = elapsed(books.confirmed, now) - ROUNDING_MS;
-  if (passed >= timing.fenceMs) books.overslept = books.term;
-  if (passed >= timing.stopMs) books.stopped = books.term;
+  if (left(books.confirmed, timing.fenceMs, now) <= 0) books.overslept = books.term;
+  if (left(books.confirmed, timing.stopMs, now) <= 0) books.stopped = books.term;
 }
 
 /** When the work of a term that was told to stop has had its time, by the monotonic clock. */
 function drainedAt({ phase, toldAt }: Books, { drainMs }: Timing): number {
   return phase === "none" || phase === "going" ? Infinity : toldAt + drainMs;
-}
-
-/** Whether two versions say the same of the election. */
-function saysTheSame(a: Version, b: Version): boolean {
-  if (a === b) return true;
-  const same = a.record !== undefined && a.record.write === b.record!.write &&
-    a.record.renewMicros === b.record!.renewMicros;
-  return same && claimOf(a.record!) === claimOf(b.record!);
-}
-
-/** How long a version has to be waited for at the least, by who made it in truth. */
-function needMs({ timing, trustUnheld }: Subject, version: Version, restored: boolean): number {
-  const { kind, record, before } = version;
-  const own = timing.leaseDurationMs;
-  if (isFree(version)) return 0;
-  if (kind === "create") return trustUnheld ? 0 : own;
-  // Nobody can tell what a version followed when versions count anew.
-  if (restored) return own;
-  const whole = Math.max(record!.durationMs ?? 0, own);
-  if (record!.ours) return kind === "hand" ? own : whole;
-  const { holder, renewMicros, transitions } = record!;
-  if (holder !== "") return whole + whole + FOREIGN_GRACE_MS;
-  // Emptied: by somebody of another make, or by hand.
-  const last = before?.record;
-  const wiped = renewMicros === undefined && transitions === 0;
-  if (wiped || last === undefined || last.ours || last.holder === "") return own;
-  return whole + whole + FOREIGN_GRACE_MS;
-}
-
-/**
- * Whether somebody has put a released record back. Who has not watched it replace what was there goes by the
- * mark alone, as one does that has just come: that is outside what is promised, but for I1.
- */
-function isExport({ kind, record, before }: Version): boolean {
-  return kind === "hand" && record?.released !== undefined && before !== undefined;
-}
-
-/** Whether its holder has given it up and nobody has taken it since, whatever was edited. */
-function isFree({ kind, record, before }: Version): boolean {
-  if (kind === "release") return true;
-  const last = before?.kind === "delete" ? before.before : before;
-  const kept = record?.released !== undefined && record.released.rv === last?.record?.released?.rv;
-  return kept && (kind === "hand" || kind === "label") && isFree(last!);
-}
-
-/** The token of a version that one of ours wrote. */
-function tokenOf({ record }: Version): string {
-  return /^[1-9]/.test(record?.token ?? "") ? record!.token! : "0";
-}
-
-function broken(invariant: Invariant, what: string): never {
-  throw new Violation(invariant, what);
 }

@@ -3,6 +3,7 @@ import { ANNOTATION, type Lease } from "../../lib/lease.ts";
 import { PREFIX } from "./identity.ts";
 import type { LeaseServer, Version } from "./lease_server.ts";
 import type { FaultKind } from "./plan.ts";
+import { FOREIGN_NOTE } from "./writing.ts";
 
 /** What an edit may need to know. */
 interface Scene {
@@ -17,7 +18,12 @@ type Edit = (lease: Lease, scene: Scene) => void;
 
 /** Edits of the present version. */
 const EDITS: Partial<Record<FaultKind, Edit>> = {
-  label: ({ metadata }, { pick }) => void (metadata.labels = { n: String(pick) }),
+  label: ({ metadata }, { pick }) => {
+    metadata.labels = { n: String(pick) };
+    if (pick % 2 === 0) {
+      metadata.annotations = { ...metadata.annotations, [FOREIGN_NOTE]: String(pick) };
+    }
+  },
   empty: ({ spec }) => void (spec.holderIdentity = ""),
   strip: ({ metadata }) => void delete metadata.annotations,
   shorten: ({ spec }) => void (spec.leaseDurationSeconds = 1),

@@ -76,7 +76,8 @@ function boundMs({ hosts, plan }: Simulation): number {
     kinds.has("noop") || HANDS.some((kind) => kinds.has(kind));
   const longest = Math.max(...hosts.map(({ timing }) => timing.leaseDurationMs));
   const whole = kinds.has("lengthen") ? Math.max(longest, 2 * leaseDurationMs) : longest;
-  const waits = whole + (foreign ? whole + 3_000 : 0) + (kinds.has("prefer") ? whole : 0);
+  const waits = whole + (foreign ? Math.max(whole + 3_000, plan.foreignGraceMs ?? 0) : 0) +
+    (kinds.has("prefer") ? whole : 0);
   const retry = Math.max(...hosts.map(({ timing }) => timing.retryPeriodMs));
   const attempt = Math.max(...hosts.map(({ timing }) => timing.attemptTimeoutMs));
   // Work that ends by itself, a rest, a watch that was forbidden or says nothing, slow attempts.

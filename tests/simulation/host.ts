@@ -73,6 +73,7 @@ export class Host implements Subject {
     readonly promises: Subject["promises"],
     readonly lawful: boolean,
     readonly trustUnheld: boolean,
+    readonly graceMs: number | undefined,
     readonly wallTrouble: boolean,
     readonly clocks: Clocks,
     readonly dice: Dice,

@@ -7,7 +7,7 @@ import { Kubert } from "./peers/kubert.ts";
 
 /** Makes elections of this project, or of a class derived from theirs. */
 export function electionOf(Class: typeof Election): (host: Host, nonce: string) => Election {
-  return ({ identity, timing, trustUnheld }, nonce) => {
+  return ({ identity, timing, trustUnheld, graceMs }, nonce) => {
     return new Class({
       identity,
       nonce,
@@ -15,6 +15,7 @@ export function electionOf(Class: typeof Election): (host: Host, nonce: string) 
       leaseName: "x",
       timing,
       trustUnheld,
+      foreignGraceMs: graceMs,
     });
   };
 }

@@ -152,6 +152,8 @@ export class Mishaps {
         server.delete(time);
         return true;
       case "recreate":
+        // Now and then nobody sees how it was done.
+        if (pick % 3 === 0) this.#endWatches("expired");
         return recreate(server, time);
       case "putBackHeld":
       case "putBackReleased": {
@@ -182,7 +184,7 @@ export class Mishaps {
 
   /** etcd goes back; every watch breaks. */
   #restore(pick: number): boolean {
-    const { server, network, hosts, checker, time } = this.#sim;
+    const { server, checker, time } = this.#sim;
     if (server.log.length < 3) return false;
     const version = server.log[pick % (server.log.length - 1)]!;
     const last = server.present;
@@ -191,8 +193,13 @@ export class Mishaps {
     this.#witnessesOnly((version) => version === last, ofNewestToken);
     checker.restored = true;
     server.restore(version, time, pick % 3 === 0 ? BUMP : 0);
-    for (const { streams } of hosts) for (const s of streams) network.end(s, "failed");
+    this.#endWatches("failed");
     return true;
+  }
+
+  #endWatches(how: "failed" | "expired"): void {
+    const { hosts, network } = this.#sim;
+    for (const { streams } of hosts) for (const stream of streams) network.end(stream, how);
   }
 
   /**

@@ -7,6 +7,7 @@ import type { Host } from "./host.ts";
 import { Version, type VersionKind } from "./lease_server.ts";
 import type { Simulation } from "./simulation.ts";
 import { PLACE } from "./tally.ts";
+import { Violation } from "./violation.ts";
 
 /** A request on its way. */
 export interface Request {
@@ -26,6 +27,8 @@ export interface Request {
 export class Stream {
   /** The client has not closed it, nor the server. */
   live = true;
+  /** It has told the client that it is open. */
+  opened = false;
   /** The server sends events. */
   subscribed = false;
   /** Half open: nothing comes through any more. */
@@ -43,6 +46,7 @@ export class Stream {
     readonly who: number,
     readonly number: number,
     readonly from: string | undefined,
+    readonly life: number,
   ) {}
 }
 
@@ -102,6 +106,7 @@ export class Network {
       ? this.#sim.checker.newestOf(host)
       : Number(lease.metadata.resourceVersion ?? 0);
     const request = { who, id, kind, lease, floor, arrived: 0, answerTo: 1 };
+    if (kind !== "read" && host.asked.some(({ kind }) => kind !== "read")) this.#tooMany(host);
     host.asked.push(request);
     const due = Math.max(time, host.pausedUntil) + this.#latency(host);
     if (host.storms === 0) return agenda.add(due, EVENT.request, who, 0, request);
@@ -118,10 +123,17 @@ export class Network {
     agenda.add(again, EVENT.request, who, 0, request);
   }
 
+  #tooMany({ name, promises }: Host): void {
+    if (promises !== "everything") return;
+    throw new Violation("I9", `${name} sends a write while another is on its way`);
+  }
+
   /** A process gives a request up; it may be carried out nevertheless. */
   abandon(host: Host, id: number): void {
     const place = host.asked.findIndex((request) => request.id === id);
-    if (place >= 0) host.asked.splice(place, 1);
+    if (place < 0) return;
+    const [request] = host.asked.splice(place, 1);
+    if (request!.kind === "acquire") this.#sim.checker.doubts(host);
   }
 
   /** A request reaches the server. */
@@ -210,6 +222,7 @@ export class Network {
     host.asked.splice(place, 1);
     const { id } = request;
     if (!(reply instanceof Version)) {
+      if (request.kind === "acquire" && reply.kind === "unknown") this.#sim.checker.doubts(host);
       return this.#sim.step(host, { type: "answered", id, answer: reply });
     }
     this.#sim.checker.received(host, reply, host.now(), request.floor);
@@ -218,7 +231,7 @@ export class Network {
 
   /** A process opens a watch. */
   watch(host: Host, number: number, from: string | undefined): void {
-    const stream = new Stream(host.index, number, from);
+    const stream = new Stream(host.index, number, from, host.life);
     host.streams.push(stream);
     if (from === undefined) this.#sim.checker.watchesAnew(host);
     if (this.#blocked(host, true) || host.hit(PLACE.loseRequest)) return;
@@ -232,6 +245,7 @@ export class Network {
     if (place < 0) return;
     host.streams[place]!.live = false;
     host.streams.splice(place, 1);
+    this.#sim.checker.watches(host, "closed");
   }
 
   /** A watch reaches the server. */
@@ -336,10 +350,15 @@ export class Network {
 
   /** An event reaches its process. */
   watched(host: Host, stream: Stream, what: Version | WatchEvent): void {
-    if (!stream.live) return;
+    if (stream.life !== host.life) return;
     const { number: watch } = stream;
     const known = what instanceof Version;
-    if (known) this.#sim.checker.received(host, what, host.now());
+    if (what === OPENED && stream.live) {
+      stream.opened = true;
+      this.#sim.checker.watches(host, "open");
+    }
+    // What comes of a watch that was closed means nothing.
+    if (known && stream.live) this.#sim.checker.received(host, what, host.now());
     this.#sim.step(host, { type: "watched", watch, event: known ? what.event : what });
   }
 
@@ -347,6 +366,7 @@ export class Network {
   ended(host: Host, stream: Stream, end: WatchEnd): void {
     if (!stream.live) return;
     this.close(host, stream.number);
+    if (end === "forbidden") this.#sim.checker.watches(host, end);
     this.#sim.step(host, { type: "watchEnded", watch: stream.number, end });
   }
 
@@ -365,7 +385,7 @@ export class Network {
 
 /** Changes what is about to be written; says whether the election is touched. */
 function meddle({ metadata, spec }: Lease, variant: number): boolean {
-  switch (variant % 7) {
+  switch (variant % 8) {
     case 0:
       spec.leaseDurationSeconds = spec.leaseDurationSeconds === 1 ? 2 : 1;
       return true;
@@ -383,6 +403,9 @@ function meddle({ metadata, spec }: Lease, variant: number): boolean {
       metadata.annotations = { ...metadata.annotations, [ANNOTATION.holder]: "webhook" };
       return true;
     case 5:
+      spec.holderIdentity = "";
+      return true;
+    case 6:
       metadata.annotations = { ...metadata.annotations, [ANNOTATION.token]: "1" };
       return true;
     default:

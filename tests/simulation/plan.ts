@@ -151,6 +151,8 @@ export interface Plan {
   /** How many other objects the server may write between two versions of the Lease. */
   readonly traffic: number;
   readonly trustUnheld: boolean;
+  /** Extra wait after a holder of another make; by default what the contenders think best. */
+  readonly foreignGraceMs?: number;
   /** How long work takes to end when told, at most, while nothing is the matter with it. */
   readonly settleMs: number;
   /** How often work acts. */

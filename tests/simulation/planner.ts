@@ -35,7 +35,7 @@ export function makePlan(seed: number): Plan {
   const foreign = dice.chance(0.2) ? 1 + dice.below(2) : 0;
   const alone = handless && foreign === 0;
   const trustUnheld = alone && dice.chance(0.3);
-  const longer = alone && !trustUnheld && dice.chance(0.1);
+  const longer = alone && !trustUnheld && dice.chance(0.2);
   const common = drawTiming(dice, leaseDurationMs);
   const contenders: Contender[] = [];
   const all = Math.min(7, count + foreign);
@@ -61,6 +61,7 @@ export function makePlan(seed: number): Plan {
     latencyMs: dice.chance(0.3) ? 1e-3 : dice.skewed(attemptMs / 10) + 1e-3,
     traffic: dice.pick([0, 0, 1, 20]),
     trustUnheld,
+    foreignGraceMs: dice.chance(0.2) ? dice.between(0, 3 * leaseDurationMs) : undefined,
     settleMs: dice.skewed(leaseDurationMs),
     actMs: leaseDurationMs * dice.between(0.05, 0.5),
     effectMs: dice.chance(0.5) ? dice.skewed(3 * leaseDurationMs) : 1,

@@ -112,6 +112,7 @@ export class Simulation {
       ours ? "everything" : options.exclusive ? "exclusion" : "nothing",
       lawful && timing.leaseDurationMs >= plan.leaseDurationMs,
       plan.trustUnheld,
+      plan.foreignGraceMs,
       plan.faults.some(({ kind, who }) => /^wallJump|^freezeWall/.test(kind) && who === index),
       new Clocks(0, contender.rate, dice.between(0, 1e6), wall),
       dice,

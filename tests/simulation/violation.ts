@@ -26,3 +26,8 @@ export class Violation extends Error {
     super(`${invariant}: ${what}`);
   }
 }
+
+/** Tells that a law is broken, and how. */
+export function broken(invariant: Invariant, what: string): never {
+  throw new Violation(invariant, what);
+}

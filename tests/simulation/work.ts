@@ -133,7 +133,8 @@ export class Work {
 
   /** Work ends. */
   settle(host: Host, job: Job): void {
-    if (!job.settled) this.#end(host, job);
+    if (!job.settled) return this.#end(host, job);
+    this.#sim.step(host, { type: "settled", term: job.term });
   }
 
   #end(host: Host, job: Job): void {
@@ -141,8 +142,11 @@ export class Work {
     if (job.begun) this.#sim.checker.works(host, false);
     // As the shell does: who returns by himself, or was asked to stop, does not contend again at once.
     if (job.finishes || !host.wanted) this.#sim.step(host, { type: "withdraw" });
-    if (host.alive && host.life === job.life) {
-      this.#sim.step(host, { type: "settled", term: job.term });
+    if (!host.alive || host.life !== job.life) return;
+    this.#sim.step(host, { type: "settled", term: job.term });
+    // Now and then the news comes twice.
+    if (host.dice.chance(0.05)) {
+      this.#add(host, EVENT.settle, job, host.dice.skewed(this.#sim.plan.leaseDurationMs));
     }
   }
 
