@@ -144,6 +144,11 @@ export class Checker {
     this.#books[subject.index]!.doubtAt = subject.now().mono;
   }
 
+  /** Whether a process was told that it may not watch. */
+  isBlind({ index }: Subject): boolean {
+    return this.#books[index]!.blind;
+  }
+
   /** How long nothing has come to a process, by its own clock. */
   silenceMs(subject: Subject): number {
     return subject.now().mono - this.#books[subject.index]!.heardAt;
@@ -152,6 +157,11 @@ export class Checker {
   /** The newest version that a process has received. */
   newestOf({ index }: Subject): number {
     return this.#books[index]!.newest;
+  }
+
+  /** When the newest version was made that showed a process that it holds the Lease, in true time. */
+  heldAt({ index }: Subject): number {
+    return this.#books[index]!.heldAt;
   }
 
   /** How the last term of a process ended. */

@@ -2,32 +2,129 @@
 // in the end all must stop without leaving anything behind.
 import { CLOCK_RATE_ERROR } from "../../lib/timing.ts";
 import type { Host } from "./host.ts";
+import type { Stream } from "./network.ts";
 import { HANDS } from "./plan.ts";
 import type { Simulation } from "./simulation.ts";
 import { EVENT } from "./events.ts";
+import { contends, drawTrouble, type Trouble } from "./troubles.ts";
 import { Violation } from "./violation.ts";
 
-/** How long one of them must lead without a break. */
+/** How long one of them must lead without a break, and how long after a trouble. */
 const STEADY = 1.5;
+const STEADY_AGAIN = 0.3;
+/** Now and then all is well for so long that every watch which says nothing must be noticed. */
+const LONG_CALM = 0.03;
+const LONG_CALM_MS = 240_000;
 
 /** Ends all faults, and looks at what becomes of it. */
 export function heal(sim: Simulation): void {
   calm(sim);
-  const { plan } = sim;
-  const limit = sim.time + boundMs(sim);
+  const { plan: { leaseDurationMs }, chance } = sim;
+  const well = sim.time;
+  let limit = well + boundMs(sim);
+  let trouble = drawTrouble(sim);
+  let steady = STEADY;
+  let next: Host | undefined;
   for (;;) {
-    if (!sim.run(limit, () => leaders(sim).length === 1)) {
-      const now = leaders(sim).map(({ name }) => name).join(" and ") || "nobody";
-      throw new Violation("I7", `${now} leads ${Math.round(boundMs(sim))} ms after all was well`);
+    const leader = awaitLeader(sim, limit, well);
+    if (next !== undefined && leader !== next) {
+      throw new Violation("I7", `${leader.name} leads, and ${next.name} is preferred`);
     }
-    const leader = leaders(sim)[0]!;
-    const term = leader.job!.term;
-    const steady = sim.time + STEADY * plan.leaseDurationMs;
-    const lost = () => leader.job?.term !== term || !leader.mayStart(term);
-    if (!sim.run(steady, lost)) break;
-    if (sim.time > limit) throw new Violation("I7", `${leader.name} loses its term for no reason`);
+    if (!leads(sim, leader, chance.between(0, 0.3) * leaseDurationMs)) continue;
+    const isLost = lost(leader);
+    const loss = trouble?.begin(sim, leader);
+    if (loss === undefined) {
+      if (leads(sim, leader, steady * leaseDurationMs, trouble)) break;
+      continue;
+    }
+    const { lostWithinMs, ledWithinMs = boundMs(sim) + leader.timing.drainMs } = loss;
+    if (!sim.run(sim.time + lostWithinMs, isLost)) {
+      throw new Violation("I7", `${leader.name} leads on though ${trouble!.what}`);
+    }
+    limit = sim.time + ledWithinMs;
+    next = loss.next;
+    trouble = undefined;
+    steady = STEADY_AGAIN;
   }
+  sim.mishaps.clear();
+  if (chance.chance(LONG_CALM)) beCalm(sim);
   end(sim);
+}
+
+/** Waits until there is one leader, and until it has been heard since a time. */
+function awaitLeader(sim: Simulation, limit: number, since: number): Host {
+  const start = sim.time;
+  const done = () => leaders(sim).length === 1 && sim.checker.heldAt(leaders(sim)[0]!) > since;
+  if (!sim.run(limit, done)) {
+    const now = leaders(sim).map(({ name }) => name).join(" and ") || "nobody";
+    throw new Violation("I7", `${now} leads ${Math.round(limit - start)} ms after all was well`);
+  }
+  return leaders(sim)[0]!;
+}
+
+/** Whether the present term of a leader comes to its end. */
+function lost(leader: Host, job = leader.job!): () => boolean {
+  return () => leader.job !== job || job.told || job.settled;
+}
+
+/** Whether somebody leads for so long; he may lose his term only to one who is preferred. */
+function leads(sim: Simulation, leader: Host, forMs: number, trouble?: Trouble): boolean {
+  const watches = dubiousWatches(sim);
+  if (!sim.run(sim.time + forMs, lost(leader))) {
+    if (forMs >= STEADY * sim.plan.leaseDurationMs) lookAtWatches(sim, leader, watches, trouble);
+    return true;
+  }
+  const preferred = sim.server.record?.preferredHolder;
+  if (preferred === undefined || preferred === leader.identity) {
+    const why = trouble === undefined ? "for no reason" : `because ${trouble.what}`;
+    throw new Violation("I7", `${leader.name} loses its term ${why}`);
+  }
+  return false;
+}
+
+/** Watches that were never opened, or that say less than is known. */
+function dubiousWatches({ hosts, checker }: Simulation): Stream[] {
+  return hosts.flatMap((host) => {
+    const newest = checker.newestOf(host);
+    return host.streams.filter(({ opened, stuckAt }) => {
+      return !opened || (stuckAt > 0 && stuckAt < newest);
+    });
+  });
+}
+
+/** By now everybody has a watch that is not dubious, and has heard something. */
+function lookAtWatches(
+  sim: Simulation,
+  leader: Host,
+  watches: readonly Stream[],
+  trouble?: Trouble,
+): void {
+  const { hosts, checker, plan: { leaseDurationMs } } = sim;
+  const dubious = dubiousWatches(sim).filter((stream) => watches.includes(stream));
+  for (const host of hosts) {
+    const { name, streams, timing: { retryPeriodMs, attemptTimeoutMs } } = host;
+    if (streams.some((stream) => dubious.includes(stream))) {
+      throw new Violation("I7", `${name} trusts a watch that says nothing`);
+    }
+    if (host === leader || !contends(host) || checker.isBlind(host)) continue;
+    const broken = host.storms > 0;
+    const silenceMs = broken ? retryPeriodMs : Math.max(2 * retryPeriodMs, leaseDurationMs * 2 / 3);
+    if (checker.silenceMs(host) > silenceMs + 1.5 * attemptTimeoutMs) {
+      throw new Violation("I7", `${name} has heard nothing for ${checker.silenceMs(host)} ms`);
+    }
+    if (trouble === undefined && !streams.some(({ opened }) => opened)) {
+      throw new Violation("I7", `${name} has no watch`);
+    }
+  }
+}
+
+/** Every watch that says nothing is noticed. */
+function beCalm(sim: Simulation): void {
+  const leader = leaders(sim)[0]!;
+  const silent = sim.hosts.flatMap(({ streams }) => streams.filter(({ silent }) => silent));
+  if (!leads(sim, leader, LONG_CALM_MS)) return;
+  const deaf = sim.hosts.find(({ streams }) => streams.some((stream) => silent.includes(stream)));
+  if (deaf !== undefined) throw new Violation("I7", `${deaf.name} trusts a silent watch for ever`);
 }
 
 /** Ends all faults, waits for what is on its way, and has everybody contend. */
@@ -87,17 +184,38 @@ function boundMs({ hosts, plan }: Simulation): number {
 
 /** Everybody stops; nothing may be left. */
 function end(sim: Simulation): void {
-  const { hosts, plan } = sim;
+  const { hosts, plan, work, chance } = sim;
+  const leader = leaders(sim)[0];
   sim.closing = true;
+  // Work that takes long is waited for, but not for ever.
+  const kind = chance.next();
+  if (kind < 0.2) work.lastsMs = chance.between(0, 2 * plan.leaseDurationMs);
+  else if (kind < 0.3) work.lastsMs = Infinity;
   for (const host of hosts) {
     host.wanted = false;
     sim.call(host, { type: "withdraw" });
   }
   const longest = Math.max(...hosts.map(({ timing }) => timing.leaseDurationMs));
-  const limit = sim.time + plan.settleMs + 2 * longest;
+  const drain = Math.max(...hosts.map(({ timing }) => timing.drainMs));
+  const limit = sim.time + Math.max(plan.settleMs, drain) / (1 - CLOCK_RATE_ERROR) + 2 * longest;
   const stopped = () =>
     hosts.every(({ alive, withdrawn, watching }) => !alive || (withdrawn && !watching));
   if (!sim.run(limit, stopped)) throw new Violation("I10", "somebody does not stop");
   const watcher = hosts.find(({ streams }) => streams.length > 0);
   if (watcher !== undefined) throw new Violation("I10", `${watcher.name} leaves a watch behind`);
+  if (leader !== undefined) endsWell(sim, leader);
+}
+
+/** Work that ended in its time has its Lease released; other work has lost it. */
+function endsWell({ checker, work: { lastsMs }, plan }: Simulation, leader: Host): void {
+  const { name, timing: { drainMs, fenceMs, attemptTimeoutMs } } = leader;
+  const ending = checker.endingOf(leader);
+  const most = (lastsMs ?? plan.settleMs) * (1 + CLOCK_RATE_ERROR) + 1;
+  if (most < drainMs && ending !== "released") {
+    throw new Violation("I7", `${name} has not released its Lease, though its work has ended`);
+  }
+  const least = (lastsMs ?? 0) * (1 - CLOCK_RATE_ERROR);
+  if (least > drainMs + fenceMs + attemptTimeoutMs && ending !== "revoked") {
+    throw new Violation("I7", `${name} has waited for its work for ever`);
+  }
 }

@@ -54,9 +54,28 @@ export class Stream {
 const COMPACTED = 1_000;
 const OPENED: WatchEvent = { type: "opened" };
 const RESET: Answer = { kind: "unknown", message: "the connection broke" };
-const CONFLICT: Answer = { kind: "conflict" };
+export const CONFLICT: Answer = { kind: "conflict" };
 const MISSING: Answer = { kind: "missing" };
-const UNREADABLE: Answer = { kind: "unknown", message: "the answer is no Lease" };
+export const UNREADABLE: Answer = { kind: "unknown", message: "the answer is no Lease" };
+
+/** Others have asked too much. */
+export const REST_FOR_AN_HOUR: Answer = {
+  kind: "refused",
+  status: 429,
+  message: "the server says 429",
+  retryAfterMs: 3_600_000,
+};
+
+/** What one request meets with. */
+export interface Ambush {
+  readonly kind: "read" | "write";
+  /** It is carried out nevertheless. */
+  readonly done?: boolean;
+  /** Somebody labels the Lease behind it. */
+  readonly label?: boolean;
+  /** What it is answered; absent: the truth. */
+  readonly answer?: Answer | "none";
+}
 
 /** What the server, or somebody in front of it, says instead of doing anything. */
 const REFUSALS: readonly Answer[] = [
@@ -75,6 +94,9 @@ const REFUSALS: readonly Answer[] = [
 export class Network {
   /** Nobody is answered; 1: not at all, 2: with 503. */
   outage = 0;
+  /** What lies in wait for the next requests of one host, in this order. */
+  readonly #ambushes: Ambush[] = [];
+  #ambushed = -1;
   readonly #sim: Simulation;
 
   constructor(sim: Simulation) {
@@ -147,6 +169,7 @@ export class Network {
       if (this.outage === 2) this.#respond(host, request, REFUSALS[9]!);
       return;
     }
+    if (this.#ambushed >= 0 && this.#meets(host, request)) return;
     if (host.storms === 0) return this.#respond(host, request, this.#carryOut(host, request));
     if (host.hit(PLACE.refuse)) {
       return this.#respond(host, request, REFUSALS[host.dice.below(REFUSALS.length)]!);
@@ -157,6 +180,35 @@ export class Network {
       return this.#respond(host, request, REFUSALS[host.dice.below(REFUSALS.length)]!);
     }
     this.#respond(host, request, reply);
+  }
+
+  /** Lies in wait for the next requests of a host. */
+  ambush(who: number, ...ambushes: Ambush[]): undefined {
+    this.#ambushed = who;
+    this.#ambushes.push(...ambushes);
+  }
+
+  /** Whether a request is met by what lies in wait for it. */
+  #meets(host: Host, request: Request): boolean {
+    const { server, time } = this.#sim;
+    const kind = request.kind === "read" ? "read" : "write";
+    if (host.index !== this.#ambushed || this.#ambushes[0]?.kind !== kind) return false;
+    const { done, label, answer } = this.#ambushes.shift()!;
+    if (this.#ambushes.length === 0) this.#ambushed = -1;
+    const reply = done ? this.#carryOut(host, request) : undefined;
+    if (label) server.edit(time, ({ metadata }) => void (metadata.labels = { at: String(time) }));
+    if (answer !== "none") this.#respond(host, request, answer ?? reply!);
+    return true;
+  }
+
+  /** The watches of a host show an old version again, or that there was none. */
+  showAgain({ streams, index }: Host): undefined {
+    const { server: { log }, agenda, time } = this.#sim;
+    const old = log.findLast(({ kind }) => kind === "delete") ?? log.at(-3);
+    if (old === undefined) return;
+    for (const stream of streams) {
+      if (stream.opened && !stream.silent) agenda.add(time, EVENT.watched, index, 0, stream, old);
+    }
   }
 
   /** Reads or writes, as a sound server does, maybe an old replica or one with webhooks. */

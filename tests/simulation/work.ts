@@ -45,6 +45,8 @@ class GuardedStore {
 export class Work {
   readonly #sim: Simulation;
   readonly #store = new GuardedStore();
+  /** How long work takes to end from now on, instead of by chance. */
+  lastsMs?: number;
 
   constructor(sim: Simulation) {
     this.#sim = sim;
@@ -119,7 +121,8 @@ export class Work {
     job.told = true;
     if (!job.begun || job.finishes || host.hit(PLACE.hangWork)) return;
     const slow = host.hit(PLACE.slowWork) ? host.some(PLACE.slowWork) : 0;
-    this.#add(host, EVENT.settle, job, this.#sim.plan.settleMs * host.dice.next() + slow);
+    const lastsMs = this.lastsMs ?? this.#sim.plan.settleMs * host.dice.next() + slow;
+    if (lastsMs < Infinity) this.#add(host, EVENT.settle, job, lastsMs);
   }
 
   /** Work returns or throws by itself. */
