@@ -232,6 +232,8 @@ export const CANDIDATES: readonly Mutant[] = [
     from: "if (leftMs(attempt.sent, step.settings.timing.stopMs, now) <= 0) {",
     to: "if (leftMs(attempt.sent, step.settings.timing.stopMs, now) < 0) {",
     tests: TESTS,
+    seedless:
+      "the news has to come at one exact reading of the clock, and work would only be called and told to stop in one breath",
   },
   {
     name: "leads-again-before-the-work-has-settled",
@@ -266,6 +268,8 @@ export const CANDIDATES: readonly Mutant[] = [
     from: "remember(state, state.known?.rv);",
     to: "",
     tests: ["observing_test.ts"],
+    seedless:
+      "only after a restore could it matter, and who has not seen the newest term is stopped then, as operators are asked to",
   },
   {
     name: "second-acquisition-while-one-is-in-flight",

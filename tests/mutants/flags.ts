@@ -11,6 +11,7 @@ export const HELP = `deno task mutants [flags]
   --list             print their names, what they break and where, and break nothing
   --jobs N           so many at a time, instead of one a core
   --seeds N          play up to N seeds of the simulator on each mutant of the machine, and tell how many it took
+  --record FILE      put the result into the part "mutants" of this JSON file
 
 Each mutant is the code with one thing broken on purpose; the tests must fail on it. Exit 1 if one survives.`;
 
@@ -22,6 +23,8 @@ export interface MutantFlags {
   readonly jobs: number;
   /** How many seeds of the simulator to play instead of running tests; `undefined` for none. */
   readonly seeds?: number;
+  /** The file that records the result. */
+  readonly record?: string;
 }
 
 /**
@@ -39,6 +42,7 @@ export function parseFlags(
   let list = false;
   let jobs: number = navigator.hardwareConcurrency;
   let seeds: number | undefined;
+  let record: string | undefined;
   for (let i = 0; i < args.length; i++) {
     const flag = args[i]!;
     if (flag === "--help") return HELP;
@@ -62,9 +66,15 @@ export function parseFlags(
       if (!Number.isInteger(seeds) || seeds < 1) {
         return `Cannot play ${JSON.stringify(text)} seeds: give a whole number above 0`;
       }
+    } else if (flag === "--record") {
+      record = args[++i];
+      if (record === undefined) return "Cannot record nowhere: give a file";
     } else {
       return `Cannot take ${JSON.stringify(flag)}: --help shows what there is`;
     }
   }
-  return { only, list, jobs, seeds };
+  if (record !== undefined && only !== undefined && seeds === undefined) {
+    return "Cannot record what tests make of some mutants: leave --only out, or play --seeds";
+  }
+  return { only, list, jobs, seeds, record };
 }

@@ -18,6 +18,8 @@ export interface Mutant {
   readonly to: string;
   /** The tests that should kill it, below `tests/`: tried first. */
   readonly tests: readonly string[];
+  /** Why no seed of the simulator can tell it from the code as it is: it is told by tests alone. */
+  readonly seedless?: string;
 }
 
 /**

@@ -3,6 +3,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { HELP, parseFlags } from "./flags.ts";
 import { type Mutant, mutate } from "./mutant.ts";
 import { MUTANTS, TESTS } from "./mutants.ts";
+import { addSeeds, addTests, type Reliability, type SeedVerdict } from "./reliability.ts";
 import { readHung, readVerdict, type Verdict } from "./verdict.ts";
 import { Workshop } from "./workshop.ts";
 
@@ -52,9 +53,16 @@ Deno.test("flags: what is taken, and what is said of the rest in one line", () =
     list: false,
     jobs: cores,
     seeds: undefined,
+    record: undefined,
   });
-  const all = ["--list", "--jobs", "3", "--only", "two,one", "--seeds", "9"];
-  assertEquals(parseFlags(all, names), { only: ["two", "one"], list: true, jobs: 3, seeds: 9 });
+  const all = ["--list", "--jobs", "3", "--only", "two,one", "--seeds", "9", "--record", "r.json"];
+  assertEquals(parseFlags(all, names), {
+    only: ["two", "one"],
+    list: true,
+    jobs: 3,
+    seeds: 9,
+    record: "r.json",
+  });
   assertEquals(parseFlags(["--jobs", "1", "--help"], names), HELP);
   const wrong: [args: string[], complaint: string][] = [
     [["--fast"], 'Cannot take "--fast"'],
@@ -64,6 +72,8 @@ Deno.test("flags: what is taken, and what is said of the rest in one line", () =
     [["--jobs", "0"], 'Cannot run "0" jobs: give a whole number above 0'],
     [["--jobs", "many"], 'Cannot run "many" jobs'],
     [["--jobs"], 'Cannot run "" jobs'],
+    [["--record"], "Cannot record nowhere"],
+    [["--only", "one", "--record", "r.json"], "Cannot record what tests make of some mutants"],
     [["--seeds", "0"], 'Cannot play "0" seeds: give a whole number above 0'],
   ];
   for (const [args, complaint] of wrong) {
@@ -71,6 +81,36 @@ Deno.test("flags: what is taken, and what is said of the rest in one line", () =
     assertStringIncludes(message, complaint);
     assert(!message.includes("\n"));
   }
+});
+
+Deno.test("the record: what seeds and tests found stands beside what was there", () => {
+  const toKill = (...found: [string, SeedVerdict][]) => ({
+    seeds: 9,
+    toKill: new Map(found),
+    told: new Map([["three", "timing"]]),
+  });
+  const names = ["one", "two", "three"];
+  const one = { seed: 4, invariant: "I2" };
+  let record: Reliability = { simulator: { seeds: 1 } };
+  record = addTests(record, { killed: 3, survived: 0 });
+  record = addSeeds(record, toKill(["one", null], ["gone", "hung"], ["three", null]), names);
+  assertEquals(record.mutants!.simulator!.survived, 1);
+  record = addSeeds(record, toKill(["one", one]), names);
+  record = addSeeds(record, toKill(["two", null]), names);
+  assertEquals(record, {
+    simulator: { seeds: 1 },
+    mutants: {
+      killed: 3,
+      survived: 0,
+      simulator: {
+        seeds: 9,
+        killed: 1,
+        survived: 1,
+        toKill: { one, two: null },
+        told: { three: "timing" },
+      },
+    },
+  });
 });
 
 Deno.test("readHung() names the test that went on", () => {

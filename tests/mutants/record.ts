@@ -121,6 +121,7 @@ export const RECORDS: readonly Mutant[] = [
     from: "if (rv === undefined || !isToken(rv)) {",
     to: "if (rv === undefined) {",
     tests: ["lease_test.ts"],
+    seedless: "the server of the simulator numbers its versions",
   },
   {
     name: "tokens-compared-as-numbers",
@@ -129,6 +130,7 @@ export const RECORDS: readonly Mutant[] = [
     from: "if (a.length !== b.length) return a.length - b.length;",
     to: "if (a !== b) return Number(a) - Number(b);",
     tests: ["token_test.ts"],
+    seedless: "the versions of the simulator are far below 2 ** 53",
   },
   {
     name: "tokens-compared-as-text",
@@ -145,6 +147,7 @@ export const RECORDS: readonly Mutant[] = [
     from: "String(BigInt(last) + 1n)",
     to: "String(Number(last) + 1)",
     tests: ["token_test.ts"],
+    seedless: "the versions of the simulator are far below 2 ** 53",
   },
   {
     name: "previous-token-ignored",
@@ -161,6 +164,7 @@ export const RECORDS: readonly Mutant[] = [
     from: "if (stopBudgetMs < 0) {",
     to: "if (stopBudgetMs < -Infinity) {",
     tests: ["timing_test.ts"],
+    seedless: "plans have sound durations only",
   },
   {
     name: "clock-rates-left-out",
@@ -169,6 +173,7 @@ export const RECORDS: readonly Mutant[] = [
     from: "leaseDurationMs / (1 + CLOCK_RATE_ERROR) - fenceMs / (1 - CLOCK_RATE_ERROR);",
     to: "leaseDurationMs - fenceMs;",
     tests: ["timing_test.ts"],
+    seedless: "plans have sound durations only",
   },
   {
     name: "slow-attempts-not-counted",
@@ -177,6 +182,7 @@ export const RECORDS: readonly Mutant[] = [
     from: "if (retryPeriodMs + 3 * attemptTimeoutMs > stopMs + 1e-6) {",
     to: "if (retryPeriodMs > stopMs) {",
     tests: ["timing_test.ts"],
+    seedless: "plans have sound durations only",
   },
   {
     name: "fractions-of-seconds-accepted",
@@ -185,5 +191,6 @@ export const RECORDS: readonly Mutant[] = [
     from: "if (!Number.isInteger(leaseDurationMs / 1_000) || leaseDurationMs < 1_000) {",
     to: "if (leaseDurationMs <= 0) {",
     tests: ["timing_test.ts"],
+    seedless: "plans have sound durations only",
   },
 ];

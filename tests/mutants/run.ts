@@ -6,6 +6,14 @@
 import { HELP, type MutantFlags, parseFlags } from "./flags.ts";
 import type { Mutant } from "./mutant.ts";
 import { MUTANTS, TESTS } from "./mutants.ts";
+import {
+  addSeeds,
+  addTests,
+  readRecord,
+  type SeedRun,
+  type SeedVerdict,
+  writeRecord,
+} from "./reliability.ts";
 import type { Verdict } from "./verdict.ts";
 import { Workshop } from "./workshop.ts";
 
@@ -107,22 +115,39 @@ class Hunt {
 }
 
 /** Tells how many seeds of the simulator it takes to find each mutant of the machine. */
-async function playSeeds(workshop: Workshop, mutants: readonly Mutant[], most: number) {
+async function playSeeds(
+  workshop: Workshop,
+  mutants: readonly Mutant[],
+  most: number,
+): Promise<SeedRun> {
+  const toKill = new Map<string, SeedVerdict>();
+  const told = new Map<string, string>();
   const queue = mutants.filter(({ file }) => MACHINE.test(file)).values();
-  let [found, unfound] = [0, 0];
   await Promise.all(workshop.trees.map(async (tree) => {
     for (const mutant of queue) {
-      const kill = await workshop.play(tree, mutant, most, PLAY_LIMIT_MS);
-      kill === undefined ? unfound++ : found++;
-      const told = kill === undefined
-        ? `not found in ${most} seeds`
-        : kill === "hung"
-        ? "hung"
-        : `seed ${kill.seed}: ${kill.message}`;
-      console.log(`${mutant.name} (${mutant.breaks}): ${told}`);
+      const { name, breaks, seedless } = mutant;
+      let said = `told by tests alone: ${seedless}`;
+      if (seedless !== undefined) told.set(name, seedless);
+      else {
+        const kill = await workshop.play(tree, mutant, most, PLAY_LIMIT_MS) ?? null;
+        const found = kill !== null && kill !== "hung";
+        toKill.set(name, found ? { seed: kill.seed, invariant: lawOf(kill.message) } : kill);
+        said = found ? `seed ${kill.seed}: ${kill.message}` : kill ?? `not found in ${most} seeds`;
+      }
+      console.log(`${name} (${breaks}): ${said}`);
     }
   }));
-  console.log(`${found} found by the simulator, ${unfound} by tests alone`);
+  const unfound = toKill.values().filter((kill) => kill === null).toArray().length;
+  console.log(
+    `${toKill.size - unfound} found by the simulator, ${unfound} not; ` +
+      `${told.size} are told by tests alone`,
+  );
+  return { seeds: most, toKill, told };
+}
+
+/** Which law a violation is of. */
+function lawOf(message: string): string {
+  return message.slice(0, message.indexOf(":"));
 }
 
 function describe(verdict: Verdict, ms = 0): string {
@@ -152,7 +177,7 @@ async function importMap(): Promise<string[]> {
 }
 
 /** @returns The exit code. */
-async function main({ only, list, jobs, seeds }: MutantFlags): Promise<number> {
+async function main({ only, list, jobs, seeds, record }: MutantFlags): Promise<number> {
   const mutants = MUTANTS.filter(({ name }) => only === undefined || only.includes(name));
   if (list) {
     for (const { name, breaks, file } of mutants) console.log(`${name} (${breaks}) ${file}`);
@@ -166,7 +191,9 @@ async function main({ only, list, jobs, seeds }: MutantFlags): Promise<number> {
     });
   }
   if (seeds !== undefined) {
-    await playSeeds(workshop, mutants, seeds);
+    const run = await playSeeds(workshop, mutants, seeds);
+    const names = MUTANTS.map(({ name }) => name);
+    if (record !== undefined) writeRecord(record, addSeeds(readRecord(record), run, names));
     return 0;
   }
   const hunt = new Hunt(workshop);
@@ -180,6 +207,9 @@ async function main({ only, list, jobs, seeds }: MutantFlags): Promise<number> {
   const { killed, hung, survived, broken, stale } = hunt.counts;
   if (broken + stale > 0) console.log(`${broken} broken, ${stale} stale: mend them`);
   console.log(`${killed + hung} killed, ${survived} survived`);
+  if (record !== undefined) {
+    writeRecord(record, addTests(readRecord(record), { killed: killed + hung, survived }));
+  }
   return survived + broken + stale > 0 ? 1 : 0;
 }
 

@@ -164,6 +164,7 @@ export class Mishaps {
             ?.token;
           this.#witnessesOnly(({ record }) => record?.token === token);
         }
+        if (pick % 3 === 0) this.#sim.network.holdUp(leaseDurationMs * (pick % 100) / 100);
         putBack(server, version, time);
         return true;
       }
