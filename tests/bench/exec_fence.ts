@@ -10,6 +10,7 @@ import { actsOf, readActs } from "./acts.ts";
 import { sleepBetween } from "./bell.ts";
 import { Contest } from "./contest.ts";
 import { ACT } from "./makes.ts";
+import { stop } from "./replica.ts";
 import { type Figure, figure, type Row } from "./report.ts";
 import { type Bench, inBatches } from "./trials.ts";
 
@@ -55,27 +56,13 @@ async function lastAct(contest: Contest): Promise<number> {
   const { leader, holder, watch } = contest;
   await leader.heard("command-started", LIMIT_MS);
   await sleepBetween(0, 2 * RETRY_MS);
-  const elector = await electorOf(leader);
-  Deno.kill(elector, "SIGSTOP");
-  try {
-    await leader.heard("fenced", LIMIT_MS);
-    await leader.ended();
-  } finally {
-    // The guard has done that, unless it has failed.
-    tryKill(elector);
-  }
+  using _stopped = stop(await electorOf(leader));
+  await leader.heard("fenced", LIMIT_MS);
+  await leader.ended();
   const { fenceMs } = makeTiming({ leaseDurationMs: LEASE_MS });
   const acts = actsOf(await readActs(contest.acts), leader.name);
   if (acts.length === 0) throw new Error("the command never acted");
   return acts.at(-1)!.at - (watch.lastOf(holder).last.renewedAt + fenceMs);
-}
-
-function tryKill(pid: number): void {
-  try {
-    Deno.kill(pid, "SIGKILL");
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }
 
 /** Processes that do nothing, as fast as they can. */

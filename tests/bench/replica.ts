@@ -156,9 +156,33 @@ export async function rssKb(pid: number, kind: "VmRSS" | "RssAnon" = "VmRSS"): P
   return Number(new RegExp(`^${kind}:\\s+(\\d+) kB`, "m").exec(text)?.[1] ?? NaN);
 }
 
-/** Kills all that is alive, at once, for an interrupted bench. */
+/** Processes below a replica that stand still: not even the end of that one would end them. */
+const stopped = new Set<number>();
+
+/** Stops a process below a replica, until what this returns is disposed of. */
+export function stop(pid: number): Disposable {
+  stopped.add(pid);
+  Deno.kill(pid, "SIGSTOP");
+  return {
+    [Symbol.dispose]() {
+      stopped.delete(pid);
+      resume(pid);
+    },
+  };
+}
+
+function resume(pid: number): void {
+  try {
+    Deno.kill(pid, "SIGCONT");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** Kills all that is alive, at once, for an interrupted bench; electors then do the same to their commands. */
 export function killAll(): void {
   for (const replica of alive) replica.signal("SIGKILL");
+  stopped.forEach(resume);
 }
 
 function parse(line: string): Record<string, unknown> | undefined {

@@ -81,6 +81,10 @@ Deno.test({
     const { settings, command } = parseExec(flags, { env: () => undefined });
     assertEquals([task, command.slice(0, 2)], ["exec", ["sh", "-c"]]);
     assertEquals(settings.listen?.port, container.ports[0]!.containerPort);
+    const role = ours.find(({ kind }) => kind === "Role") as unknown as {
+      rules: [{ resourceNames: string[] }];
+    };
+    assertEquals(role.rules[0].resourceNames, [settings.leaseName]);
     const { drainMs, fenceMs, leaseDurationMs } = makeTiming(settings);
     const spareMs = terminationGracePeriodSeconds * 1_000 - drainMs;
     assert(spareMs >= fenceMs + settings.settleMs && spareMs >= leaseDurationMs + 5_000);
