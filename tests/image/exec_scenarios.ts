@@ -5,7 +5,7 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { electorOf } from "../support/exec_rig.ts";
+import { electorOf, lives } from "../support/exec_rig.ts";
 import { until } from "../support/until.ts";
 import type { Image } from "./build.ts";
 import { childOf, type Cluster, Container, type Scenario, statusOf } from "./container.ts";
@@ -60,5 +60,17 @@ export const EXEC_SCENARIOS = {
       // The lease would have run for two minutes, and until() waits for less.
       await until("the second one runs", () => second.log.includes('"command-started"'));
       assertMatch(cluster.lease, /^b_/);
+    },
+
+  "exec: kill -9 of the guard ends the container and all in it, and the Lease is left to run out":
+    async (image, cluster) => {
+      await using container = await start(image, cluster, "a");
+      assert(await container.answers("/leader"), container.log);
+      const guard = await childOf(container.pid);
+      const elector = await electorOf({ pid: guard });
+      Deno.kill(guard, "SIGKILL");
+      assertEquals(await container.exitCode(), 137, container.log);
+      assert(!lives(elector), "the init does not outlive its child, nor anybody the init");
+      assertMatch(cluster.lease, /^a_/);
     },
 } satisfies Record<string, Scenario>;
