@@ -5,7 +5,10 @@ import { findFault } from "../lib/cli/under_guard.ts";
 import { DeadlineFile, deadlineLine } from "../lib/guard/deadline_file.ts";
 import { FakeClock } from "./support/fake_clock.ts";
 import { LINUX } from "./support/exec_rig.ts";
+import { TestProcess } from "./support/processes.ts";
 import { until } from "./support/until.ts";
+
+const IDLE_THREAD = new URL("./support/idle_thread.ts", import.meta.url).pathname;
 
 Deno.test("the deadline file: early, never late", async (t) => {
   const clock = new FakeClock();
@@ -102,6 +105,16 @@ Deno.test("the last lines of a log are not waited for for ever", async () => {
   const flushed = log.flush();
   clock.advance(500);
   await flushed;
+});
+
+Deno.test({
+  name: "who guards keeps a thread for its files, as there may be none to be had when it needs one",
+  ignore: !LINUX,
+  async fn() {
+    await using process = await TestProcess.deno(IDLE_THREAD);
+    const threads: string[] = JSON.parse(await process.stdout);
+    assert(threads.some((name) => name.startsWith("tokio-runtime")), threads.join());
+  },
 });
 
 Deno.test("what can be run is looked for as a shell does", async () => {

@@ -85,7 +85,7 @@ const PRIVILEGES: readonly Privilege[] = [
     what: "Deno",
     code: /(?<![\w$#.])Deno\b/,
     files:
-      /^lib\/(clock\.ts|kubernetes\/((config|kubeconfig|credentials|client|pool|relay)\.ts|kubeconfig\/.*)|guard\/(link|libc|processes|warden|socket|deadline_file)\.ts|(server|testing|cli)\/.*)$/,
+      /^lib\/(clock\.ts|kubernetes\/((config|kubeconfig|credentials|client|pool|relay)\.ts|kubeconfig\/.*)|guard\/(link|libc|processes|thread|warden|socket|deadline_file)\.ts|(server|testing|cli)\/.*)$/,
   },
 ];
 

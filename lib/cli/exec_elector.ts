@@ -9,6 +9,7 @@ import { Unguarded } from "../errors.ts";
 import { type Ended, GuardLink } from "../guard/link.ts";
 import { GUARD_ENV } from "../guard/messages.ts";
 import { Deputy } from "../guard/processes.ts";
+import { keepThread } from "../guard/thread.ts";
 import type { Logger } from "../logger.ts";
 import type { Term } from "../term.ts";
 import { connect } from "./cluster.ts";
@@ -36,6 +37,7 @@ const LONGEST_PAUSE_MS = 30_000;
  */
 export async function run(args: string[]): Promise<number> {
   const { settings } = parseExec(args);
+  using _thread = keepThread();
   const log = new GuardLog(settings);
   try {
     return await lead(settings, log.logger);

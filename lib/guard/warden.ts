@@ -13,6 +13,7 @@ import { type Effect, Guard, type Input, type Note, type Settings } from "./guar
 import { type Access, type Exit, type Facts, GUARD_ENV } from "./messages.ts";
 import { kill, Processes } from "./processes.ts";
 import { GuardSocket } from "./socket.ts";
+import { keepThread } from "./thread.ts";
 
 /** A program and its arguments. */
 export interface Program {
@@ -106,6 +107,7 @@ export class Warden {
    * @returns The exit code.
    */
   static async run(options: WardenOptions): Promise<number> {
+    using _thread = keepThread();
     const folder = makeFolder();
     try {
       const warden = new Warden(options, folder);
