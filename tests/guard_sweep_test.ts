@@ -3,25 +3,40 @@ import { assert, assertEquals } from "@std/assert";
 import { Deputy } from "../lib/guard/processes.ts";
 import { LINUX, lives } from "./support/exec_rig.ts";
 import { until } from "./support/until.ts";
-import { TestProcess } from "./support/processes.ts";
+import { importFlags, TestProcess } from "./support/processes.ts";
 
 const FIXTURE = new URL("./support/sweeping.ts", import.meta.url).pathname;
 const HAS_PYTHON = LINUX && await runs("python3");
 
-async function runs(program: string): Promise<boolean> {
+/** What hides processes of other users, also from root and its group. */
+const HIDING = [
+  "unshare",
+  "--mount",
+  "sh",
+  "-c",
+  `mount -t proc -o hidepid=2,gid=65533 proc /proc && exec setpriv --bounding-set=-sys_ptrace "$@"`,
+  "sh",
+];
+const CAN_HIDE = LINUX && await runs(HIDING[0]!, [...HIDING.slice(1), "true"]);
+
+async function runs(program: string, args: string[] = ["--version"]): Promise<boolean> {
   try {
-    return (await new Deno.Command(program, { args: ["--version"] }).output()).success;
+    return (await new Deno.Command(program, { args }).output()).success;
   } catch {
     return false;
   }
 }
 
 /** Sweeps what a script has started, which writes its process id into `$PID` before it makes `$UP`. */
-async function sweep(script: string): Promise<void> {
+async function sweep(script: string, under: readonly string[] = []): Promise<void> {
   const folder = await Deno.makeTempDir();
+  // For those that become another user.
+  await Deno.chmod(folder, 0o777);
   try {
-    await using process = await TestProcess.deno(FIXTURE, {
-      args: [script],
+    const flags = [...await importFlags(), "--quiet", "--allow-all"];
+    const [program, ...args] = [...under, Deno.execPath(), "run", ...flags, FIXTURE, script];
+    await using process = TestProcess.command(program!, {
+      args,
       env: { UP: `${folder}/up`, PID: `${folder}/pid` },
     });
     assertEquals((await process.exit).code, 0, process.lines.join("\n"));
@@ -55,6 +70,17 @@ const CASES: [string, string][] = [
 for (const [name, script] of CASES) {
   Deno.test({ name: `sweep: ${name}`, ignore: !LINUX, fn: () => sweep(script) });
 }
+
+Deno.test({
+  name: "sweep: an orphan of another user, whom /proc hides",
+  ignore: !CAN_HIDE,
+  fn: () =>
+    sweep(
+      `(setsid env -i PID="$PID" UP="$UP" PATH="$PATH" sh -c 'echo $$ > "$PID"
+        exec setpriv --reuid=65534 --regid=65534 --clear-groups sh -c ": > \"$UP\"; exec sleep 600"' &)`,
+      HIDING,
+    ),
+});
 
 Deno.test({
   name: "sweep: a process whose main thread has ended is no zombie",

@@ -85,7 +85,7 @@ export class Processes {
     this.#reaped = 0;
     try {
       const table = readTable();
-      const below = descendants(table, Deno.pid, spared);
+      const below = [...descendants(table, Deno.pid, spared), ...hiddenChildren(table)];
       for (const pid of below) {
         found++;
         kill(pid);
@@ -277,6 +277,15 @@ function textOf(path: string): string {
   } catch {
     return ""; // Gone, or of a kernel that keeps no such lists.
   }
+}
+
+/**
+ * Children that the table lacks, since `/proc` hides those of other users (`hidepid`). What hides further below
+ * becomes a child when those above it are dead.
+ */
+function hiddenChildren(table: readonly Entry[]): number[] {
+  const shown = new Set(table.map(({ pid }) => pid));
+  return listChildren(Deno.pid).filter((pid) => !shown.has(pid));
 }
 
 function readTable(): Entry[] {
