@@ -45,6 +45,21 @@ test("GET /leader says that it leads while the command runs", async (rig) => {
   assertEquals([isLeader, token], [true, (await process.event("elected")).token]);
 });
 
+test("a client that never ends its request holds up nobody's end", async (rig) => {
+  const process = await rig.sh(`echo "$K8SENSUS_URL" > "$DIR/url"; exec sleep 600`, {
+    flags: ["--listen=127.0.0.1:0"],
+  });
+  await until("its address", () => rig.read("url").endsWith("\n"));
+  const { hostname, port } = new URL(rig.read("url"));
+  using connection = await Deno.connect({ hostname, port: Number(port) });
+  const half = "POST /leader HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\na";
+  await connection.write(new TextEncoder().encode(half));
+  assert(await connection.read(new Uint8Array(9)) !== null);
+  process.signal("SIGTERM");
+  await until("its end", () => process.ended);
+  assertEquals((await process.exit).code, 0);
+});
+
 test("stdin and stdout are the command's own", async (rig) => {
   const child = new Deno.Command("deno", {
     args: ["run", ...await importFlags(), "--quiet", "-A", MAIN, ...rig.execArgs(), "--", "cat"],

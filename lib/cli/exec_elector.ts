@@ -16,7 +16,7 @@ import { connect } from "./cluster.ts";
 import { type ExecSettings, parseExec } from "./flags.ts";
 import { GuardLog } from "./guard_log.ts";
 import { report } from "./main.ts";
-import { serve, tellTiming } from "./start.ts";
+import { endServing, serve, tellTiming } from "./start.ts";
 
 /** How often a term is looked at, in case the guard does not do its part; at first more often. */
 const LOOK_MS = 250;
@@ -81,7 +81,7 @@ async function lead(settings: ExecSettings, logger: Logger): Promise<number> {
     await removeFolder();
     return 1;
   } finally {
-    await server?.shutdown();
+    await endServing(server);
   }
   return held && elector.status().lastReleased === false ? 1 : 0;
 }

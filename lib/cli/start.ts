@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { sleep, systemClock } from "../clock.ts";
 import { Elector } from "../elector.ts";
 import { ConfigError } from "../errors.ts";
 import { formatDuration } from "../duration.ts";
@@ -14,6 +15,9 @@ import { parseStart, type StartSettings } from "./flags.ts";
 import { createLogger } from "./log.ts";
 import { onStopSignals } from "./signals.ts";
 import type { Address } from "./values.ts";
+
+/** How long the last answers may take. */
+const LAST_ANSWERS_MS = 500;
 
 /**
  * Runs the command until a signal ends it.
@@ -43,7 +47,7 @@ export async function run(args: string[]): Promise<number> {
   try {
     await elector.run(untilOver, { signal: stop.signal });
   } finally {
-    await server?.shutdown();
+    await endServing(server);
   }
   return held && elector.status().lastReleased === false ? 1 : 0;
 }
@@ -100,6 +104,13 @@ export function serve(
         }; choose another address by --listen`,
     );
   }
+}
+
+/** Answers no more. Who never comes to the end of a request is not waited for. */
+export async function endServing(server: Deno.HttpServer | undefined): Promise<void> {
+  const late = new AbortController();
+  await Promise.race([server?.shutdown(), sleep(systemClock, LAST_ANSWERS_MS, late.signal)]);
+  late.abort();
 }
 
 /** Listens on one address, or on all: those of IPv6 take in those of IPv4, where there is IPv6. */
