@@ -167,6 +167,8 @@ export const CANDIDATES: readonly Mutant[] = [
       'return watch.phase !== "open" || known === undefined || record.released?.rv === known.rv;',
     to: "return watch.phase !== undefined || known === undefined;",
     tests: TESTS,
+    seedless:
+      "who has not seen the newest term is stopped before an old release is put back, and who has seen it believes no older one",
   },
   {
     name: "release-of-an-older-term-believed",

@@ -84,6 +84,8 @@ export const OBSERVERS: readonly Mutant[] = [
     from: "grace: state.known!.grace || grace,\n    free: false,\n    pending: false,",
     to: "grace: state.known!.grace || grace,",
     tests: TESTS,
+    seedless:
+      "who has not seen the newest term is stopped before a restore, as operators are asked to, and who has seen it believes no older release",
   },
   {
     name: "grace-ends-with-a-restore",
@@ -189,5 +191,6 @@ export const OBSERVERS: readonly Mutant[] = [
     from: "const WATCH_SPARE = 1;",
     to: "const WATCH_SPARE = 0;",
     tests: ["regressions_test.ts"],
+    seedless: "renewals come later for it, by a third of a retry period, and never too late",
   },
 ];
