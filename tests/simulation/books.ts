@@ -54,6 +54,8 @@ export class Books {
   readonly witnessed = new Set<Version>();
   /** The version that showed that the server had gone back in time. */
   relapse?: Version;
+  /** As far as it knows, there may be no Lease. */
+  mayMiss = true;
   /** Its watch is open; it was told that it may not watch. */
   watching = false;
   blind = false;

@@ -105,7 +105,10 @@ export class Checker {
         books.witnessed.add(version);
       }
     }
-    if (record !== undefined) books.newest = back ? rv : Math.max(books.newest, rv);
+    if (record !== undefined) {
+      if (rv > books.newest) books.mayMiss = false;
+      books.newest = back ? rv : Math.max(books.newest, rv);
+    } else if (floor === undefined) books.mayMiss = true;
     if (books.versions.at(-1) === version) return;
     books.versions.push(version);
     books.monos.push(now.mono);
@@ -117,6 +120,13 @@ export class Checker {
     } else if (version.at > books.heldAt && !this.restored) {
       books.lost = books.term;
     }
+  }
+
+  /** A process is told that there is no Lease: by a watch, or in answer to a request. */
+  misses({ index }: Subject, read = false, floor = 0): void {
+    const books = this.#books[index]!;
+    // What else has come meanwhile may be newer than the answer to a read.
+    if (!read || floor === books.newest) books.mayMiss = true;
   }
 
   /** A watch begins with the present state: whatever came before is a gap away. */
@@ -138,10 +148,11 @@ export class Checker {
     books.blind = how === "forbidden";
   }
 
-  /** Nobody can tell a process what became of its acquisition. */
-  doubts(subject: Subject): void {
-    if (subject.promises !== "everything") return;
-    this.#books[subject.index]!.doubtAt = subject.now().mono;
+  /** Nobody can tell a process what became of its acquisition on this version, unless it has seen a newer one. */
+  doubts(subject: Subject, rv: number): void {
+    const books = this.#books[subject.index]!;
+    if (subject.promises !== "everything" || rv < books.newest) return;
+    books.doubtAt = subject.now().mono;
   }
 
   /** Whether a process was told that it may not watch. */
@@ -205,6 +216,7 @@ export class Checker {
     }
     if (kind === "create") {
       const harmless = uid === undefined && resourceVersion === undefined;
+      if (!books.mayMiss) broken("I6", `${name} creates a Lease that it has seen`);
       if (!harmless || lease.spec.holderIdentity) broken("I6", `${name} may overwrite by creating`);
       return;
     }

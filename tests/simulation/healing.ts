@@ -6,7 +6,7 @@ import type { Stream } from "./network.ts";
 import { HANDS } from "./plan.ts";
 import type { Simulation } from "./simulation.ts";
 import { EVENT } from "./events.ts";
-import { contends, drawTrouble, type Trouble } from "./troubles.ts";
+import { contends, deafen, drawTrouble, type Trouble } from "./troubles.ts";
 import { Violation } from "./violation.ts";
 
 /** How long one of them must lead without a break, and how long after a trouble. */
@@ -47,8 +47,31 @@ export function heal(sim: Simulation): void {
     steady = STEADY_AGAIN;
   }
   sim.mishaps.clear();
-  if (chance.chance(LONG_CALM)) beCalm(sim);
+  const roll = chance.next();
+  if (roll < LONG_CALM) beCalm(sim);
+  else if (roll < 2 * LONG_CALM) lookOn(sim);
   end(sim);
+}
+
+/** Everybody withdraws, but looks on; then no watch says anything, and somebody leads again. */
+function lookOn(sim: Simulation): void {
+  const { hosts, checker, server, chance } = sim;
+  sim.lingering = true;
+  for (const host of hosts) {
+    host.wanted = false;
+    sim.call(host, { type: "withdraw" });
+  }
+  const longest = Math.max(...hosts.map(({ timing }) => timing.drainMs + timing.leaseDurationMs));
+  const all = hosts.filter(({ alive }) => alive);
+  sim.run(sim.time + 2 * longest, () => all.every(({ withdrawn }) => withdrawn));
+  for (const host of all) deafen(host);
+  sim.call(chance.pick(all), { type: "contend" });
+  const leader = awaitLeader(sim, sim.time + boundMs(sim), sim.time);
+  const { rv } = server.present!;
+  leads(sim, leader, LONG_CALM_MS);
+  const blind = all.find((host) => !checker.isBlind(host) && checker.newestOf(host) < rv);
+  if (blind !== undefined) throw new Violation("I7", `${blind.name} does not notice a new leader`);
+  sim.lingering = false;
 }
 
 /** Waits until there is one leader, and until it has been heard since a time. */
@@ -194,6 +217,7 @@ function end(sim: Simulation): void {
   for (const host of hosts) {
     host.wanted = false;
     sim.call(host, { type: "withdraw" });
+    sim.call(host, { type: "stop" });
   }
   const longest = Math.max(...hosts.map(({ timing }) => timing.leaseDurationMs));
   const drain = Math.max(...hosts.map(({ timing }) => timing.drainMs));

@@ -1,10 +1,10 @@
 // The way between the processes and the API server, and all that can go wrong on it.
 import type { Answer, Lease, WatchEnd, WatchEvent } from "../../lib/lease.ts";
-import { ANNOTATION } from "../../lib/lease.ts";
 import type { WriteKind } from "../../lib/election.ts";
 import { EVENT } from "./events.ts";
 import type { Host } from "./host.ts";
 import { Version, type VersionKind } from "./lease_server.ts";
+import { type Ambush, CONFLICT, meddle, MISSING, REFUSALS, RESET } from "./replies.ts";
 import type { Simulation } from "./simulation.ts";
 import { PLACE } from "./tally.ts";
 import { Violation } from "./violation.ts";
@@ -53,50 +53,12 @@ export class Stream {
 /** Versions older than so many of their kind are gone. */
 const COMPACTED = 1_000;
 const OPENED: WatchEvent = { type: "opened" };
-const RESET: Answer = { kind: "unknown", message: "the connection broke" };
-export const CONFLICT: Answer = { kind: "conflict" };
-const MISSING: Answer = { kind: "missing" };
-export const UNREADABLE: Answer = { kind: "unknown", message: "the answer is no Lease" };
-
-/** Others have asked too much. */
-export const REST_FOR_AN_HOUR: Answer = {
-  kind: "refused",
-  status: 429,
-  message: "the server says 429",
-  retryAfterMs: 3_600_000,
-};
-
-/** What one request meets with. */
-export interface Ambush {
-  readonly kind: "read" | "write";
-  /** It is carried out nevertheless. */
-  readonly done?: boolean;
-  /** Somebody labels the Lease behind it. */
-  readonly label?: boolean;
-  /** What it is answered; absent: the truth. */
-  readonly answer?: Answer | "none";
-}
-
-/** What the server, or somebody in front of it, says instead of doing anything. */
-const REFUSALS: readonly Answer[] = [
-  { kind: "unknown", message: "500" },
-  { kind: "unknown", message: "504" },
-  UNREADABLE,
-  ...[401, 403, 404, 410, 422, 429, 503].map((status) => ({
-    kind: "refused" as const,
-    status,
-    message: `the server says ${status}`,
-    retryAfterMs: status === 429 || status === 503 ? 3_600_000 : undefined,
-  })),
-];
-
 /** Carries requests, answers and watch events. */
 export class Network {
   /** Nobody is answered; 1: not at all, 2: with 503. */
   outage = 0;
-  /** What lies in wait for the next requests of one host, in this order. */
-  readonly #ambushes: Ambush[] = [];
-  #ambushed = -1;
+  /** What lies in wait for the next requests, in this order. */
+  readonly ambushes: Ambush[] = [];
   readonly #sim: Simulation;
 
   constructor(sim: Simulation) {
@@ -155,7 +117,7 @@ export class Network {
     const place = host.asked.findIndex((request) => request.id === id);
     if (place < 0) return;
     const [request] = host.asked.splice(place, 1);
-    if (request!.kind === "acquire") this.#sim.checker.doubts(host);
+    if (request!.kind === "acquire") this.#sim.checker.doubts(host, request!.floor);
   }
 
   /** A request reaches the server. */
@@ -169,7 +131,7 @@ export class Network {
       if (this.outage === 2) this.#respond(host, request, REFUSALS[9]!);
       return;
     }
-    if (this.#ambushed >= 0 && this.#meets(host, request)) return;
+    if (this.ambushes.length > 0 && this.#meets(host, request)) return;
     if (host.storms === 0) return this.#respond(host, request, this.#carryOut(host, request));
     if (host.hit(PLACE.refuse)) {
       return this.#respond(host, request, REFUSALS[host.dice.below(REFUSALS.length)]!);
@@ -182,19 +144,13 @@ export class Network {
     this.#respond(host, request, reply);
   }
 
-  /** Lies in wait for the next requests of a host. */
-  ambush(who: number, ...ambushes: Ambush[]): undefined {
-    this.#ambushed = who;
-    this.#ambushes.push(...ambushes);
-  }
-
   /** Whether a request is met by what lies in wait for it. */
   #meets(host: Host, request: Request): boolean {
     const { server, time } = this.#sim;
     const kind = request.kind === "read" ? "read" : "write";
-    if (host.index !== this.#ambushed || this.#ambushes[0]?.kind !== kind) return false;
-    const { done, label, answer } = this.#ambushes.shift()!;
-    if (this.#ambushes.length === 0) this.#ambushed = -1;
+    const { who = host.index, done, label, answer, ...ambush } = this.ambushes[0]!;
+    if (who !== host.index || ambush.kind !== kind) return false;
+    this.ambushes.shift();
     const reply = done ? this.#carryOut(host, request) : undefined;
     if (label) server.edit(time, ({ metadata }) => void (metadata.labels = { at: String(time) }));
     if (answer !== "none") this.#respond(host, request, answer ?? reply!);
@@ -273,8 +229,15 @@ export class Network {
     if (place < 0) return;
     host.asked.splice(place, 1);
     const { id } = request;
+    const { kind } = reply instanceof Version ? reply.answer : reply;
+    if (kind === "missing") {
+      this.#sim.checker.misses(host, request.kind === "read", request.floor);
+    }
     if (!(reply instanceof Version)) {
-      if (request.kind === "acquire" && reply.kind === "unknown") this.#sim.checker.doubts(host);
+      const { checker } = this.#sim;
+      if (request.kind === "acquire" && reply.kind === "unknown") {
+        checker.doubts(host, request.floor);
+      }
       return this.#sim.step(host, { type: "answered", id, answer: reply });
     }
     this.#sim.checker.received(host, reply, host.now(), request.floor);
@@ -416,6 +379,7 @@ export class Network {
       stream.opened = true;
       this.#sim.checker.watches(host, "open");
     }
+    if (stream.live && !known && what.type === "synced") this.#sim.checker.misses(host);
     // What comes of a watch that was closed means nothing.
     if (known && stream.live) this.#sim.checker.received(host, what, host.now());
     this.#sim.step(host, { type: "watched", watch, event: known ? what.event : what });
@@ -439,36 +403,5 @@ export class Network {
   drop(host: Host): void {
     for (const stream of host.streams) stream.live = false;
     host.streams.length = host.asked.length = 0;
-  }
-}
-
-/** Changes what is about to be written; says whether the election is touched. */
-function meddle({ metadata, spec }: Lease, variant: number): boolean {
-  switch (variant % 8) {
-    case 0:
-      spec.leaseDurationSeconds = spec.leaseDurationSeconds === 1 ? 2 : 1;
-      return true;
-    case 1:
-      spec.holderIdentity = "webhook";
-      return true;
-    case 2:
-      delete metadata.annotations;
-      return true;
-    case 3:
-      delete metadata.annotations?.[ANNOTATION.write];
-      return true;
-    case 4:
-      spec.holderIdentity = "webhook";
-      metadata.annotations = { ...metadata.annotations, [ANNOTATION.holder]: "webhook" };
-      return true;
-    case 5:
-      spec.holderIdentity = "";
-      return true;
-    case 6:
-      metadata.annotations = { ...metadata.annotations, [ANNOTATION.token]: "1" };
-      return true;
-    default:
-      metadata.labels = { seen: "yes" };
-      return false;
   }
 }

@@ -84,6 +84,8 @@ export class Simulation {
   healing = false;
   /** Nobody is to contend any more. */
   closing = false;
+  /** Who stops contending goes on watching. */
+  lingering = false;
   /** Chance that belongs to nobody. */
   readonly chance: Dice;
 
@@ -372,7 +374,9 @@ export class Simulation {
     const rest = host.dice.skewed(plan.leaseDurationMs);
     if (host.wanted) {
       agenda.add(time + rest, EVENT.call, host.index, host.life, { type: "contend" });
-    } else agenda.add(time, EVENT.call, host.index, host.life, { type: "stop" });
+    } else if (!this.lingering) {
+      agenda.add(time, EVENT.call, host.index, host.life, { type: "stop" });
+    }
   }
 
   /** Sets the timer of a machine; it never fires early. */

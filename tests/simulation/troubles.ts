@@ -1,9 +1,10 @@
 // Small troubles of a leader while all else is well. Most of them must not cost it its term; after the others
 // somebody must lead soon, and it is known who or how soon.
+import { ANNOTATION } from "../../lib/lease.ts";
 import { CLOCK_RATE_ERROR } from "../../lib/timing.ts";
 import type { Host } from "./host.ts";
-import { CONFLICT, REST_FOR_AN_HOUR, UNREADABLE } from "./network.ts";
 import type { FaultKind } from "./plan.ts";
+import { CONFLICT, MISSING, REST_FOR_AN_HOUR, UNREADABLE } from "./replies.ts";
 import type { Simulation } from "./simulation.ts";
 import { PLACE } from "./tally.ts";
 
@@ -20,7 +21,7 @@ export interface Loss {
 /** Something that happens to a leader; what it returns must come of it, nothing: the term goes on. */
 export interface Trouble {
   readonly what: string;
-  begin(sim: Simulation, leader: Host): Loss | undefined;
+  begin(sim: Simulation, leader: Host): Loss | undefined | void;
 }
 
 /** After these, a release may not look like one to everybody. */
@@ -29,48 +30,49 @@ const BLUR: readonly FaultKind[] = ["raiseToken", "restore", "webhook", "noop", 
 const RIDES: readonly Trouble[] = [
   {
     what: "its write is refused for an hour",
-    begin: ({ network }, { index }) =>
-      network.ambush(index, { kind: "write", answer: REST_FOR_AN_HOUR }),
+    begin: ({ network }, { index }) => {
+      network.ambushes.push({ who: index, kind: "write", answer: REST_FOR_AN_HOUR });
+    },
   },
   {
     what: "it meets a conflict that is none",
     begin: ({ network }, leader) => {
       deafen(leader);
-      network.ambush(leader.index, { kind: "write", answer: CONFLICT });
+      network.ambushes.push({ who: leader.index, kind: "write", answer: CONFLICT });
     },
   },
   {
     what: "it meets a conflict with its own write",
     begin: ({ network }, leader) => {
       deafen(leader);
-      network.ambush(leader.index, { kind: "write", done: true, answer: CONFLICT });
+      network.ambushes.push({ who: leader.index, kind: "write", done: true, answer: CONFLICT });
     },
   },
   {
     what: "it meets a conflict, and cannot read why",
     begin: ({ network }, leader) => {
       deafen(leader);
-      network.ambush(
-        leader.index,
-        { kind: "write", answer: CONFLICT },
-        { kind: "read", answer: UNREADABLE },
+      const { index: who } = leader;
+      network.ambushes.push(
+        { who, kind: "write", answer: CONFLICT },
+        { who, kind: "read", answer: UNREADABLE },
       );
     },
   },
   {
     what: "it meets a conflict, and the watch is faster than the read",
-    begin: ({ network }, { index }) =>
-      network.ambush(
-        index,
-        { kind: "write", answer: CONFLICT },
-        { kind: "read", done: true, label: true },
-      ),
+    begin: ({ network }, { index: who }) => {
+      network.ambushes.push(
+        { who, kind: "write", answer: CONFLICT },
+        { who, kind: "read", done: true, label: true },
+      );
+    },
   },
   {
     what: "an answer is lost",
     begin: ({ network }, leader) => {
       deafen(leader);
-      network.ambush(leader.index, { kind: "write", done: true, answer: "none" });
+      network.ambushes.push({ who: leader.index, kind: "write", done: true, answer: "none" });
     },
   },
   {
@@ -140,12 +142,32 @@ const LOSSES: readonly Trouble[] = [
     },
   },
   {
+    what: "its process dies, and for once a proxy says that there is no Lease",
+    begin: (sim, leader) => {
+      sim.kill(leader);
+      for (const host of sim.hosts) {
+        if (contends(host)) sim.network.ambushes.push({ kind: "read", answer: MISSING });
+      }
+      return { lostWithinMs: 0 };
+    },
+  },
+  {
+    what: "it resigns, and somebody edits the token of what it has released",
+    begin: (sim, leader) => {
+      const { server, time } = sim;
+      if (!releases(sim, leader)) return { lostWithinMs: 0 };
+      const token = String(BigInt(server.record!.token!) + 1n);
+      server.edit(time, ({ metadata: { annotations } }) => {
+        annotations![ANNOTATION.token] = token;
+      });
+      return { lostWithinMs: 0 };
+    },
+  },
+  {
     what: "it resigns, and somebody labels what it has released",
     begin: (sim, leader) => {
       const { hosts, plan, server } = sim;
-      sim.call(leader, { type: "resign", reason: "resigned" });
-      const released = () => server.present?.kind === "release";
-      const done = sim.run(sim.time + 3 * plan.leaseDurationMs, released);
+      const done = releases(sim, leader);
       const { record } = server;
       if (done) label(sim);
       const known = done && record?.preferredHolder === undefined &&
@@ -158,6 +180,13 @@ const LOSSES: readonly Trouble[] = [
     },
   },
 ];
+
+/** Has a leader resign; says whether it has released the Lease. */
+function releases(sim: Simulation, leader: Host): boolean {
+  const { server, plan: { leaseDurationMs } } = sim;
+  sim.call(leader, { type: "resign", reason: "resigned" });
+  return sim.run(sim.time + 3 * leaseDurationMs, () => server.present?.kind === "release");
+}
 
 /** What happens to the leader at the end of this simulation, if anything. */
 export function drawTrouble({ chance }: Simulation): Trouble | undefined {
@@ -180,7 +209,7 @@ function hears(host: Host): boolean {
   return sound && contends(host);
 }
 
-function deafen({ streams }: Host): void {
+export function deafen({ streams }: Host): void {
   for (const stream of streams) stream.silent = true;
 }
 

@@ -2,7 +2,7 @@
 import { ANNOTATION } from "../../lib/lease.ts";
 import type { Books } from "./books.ts";
 import type { Subject } from "./checker.ts";
-import type { Version } from "./lease_server.ts";
+import { claimOf, type Version } from "./lease_server.ts";
 import { broken } from "./violation.ts";
 
 /** Extra wait after a holder of another make, beyond twice the wait. */
@@ -37,7 +37,10 @@ export class Waits {
       chain.unshift(chain[0]!.before);
     }
     const origin = chain[0]!;
-    const first = versions.findIndex((version) => chain.includes(version));
+    // After a restore the same may be written once more, and be taken for what was undone.
+    const same = (version: Version) =>
+      chain.includes(version) || (this.#world.restored && saysTheSame(version, newest));
+    const first = versions.findIndex(same);
     const since = monos[first]!;
     const proven = books.witnessed.has(origin) || books.relapse === origin;
     if (isExport(origin) && !proven && !this.#knowsBetter(books, origin)) return;
@@ -109,6 +112,12 @@ export class Waits {
       renewMicros === record!.renewMicros;
     return kept && this.#isFree(last!);
   }
+}
+
+/** Whether two versions say the same of the election. */
+function saysTheSame(a: Version, b: Version): boolean {
+  return a.record !== undefined && a.record.write === b.record!.write &&
+    a.record.renewMicros === b.record!.renewMicros && claimOf(a.record) === claimOf(b.record!);
 }
 
 /** Versions as they came, without those that were old news then. */
