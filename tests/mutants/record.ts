@@ -156,6 +156,7 @@ export const RECORDS: readonly Mutant[] = [
     from: "previous === undefined ? highest : maxToken(previous, highest)",
     to: "highest",
     tests: ["token_test.ts"],
+    seedless: "the token that is replaced has been seen, so it is among the highest that were",
   },
   {
     name: "fence-behind-the-lease-duration",

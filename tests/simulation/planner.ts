@@ -35,7 +35,7 @@ export function makePlan(seed: number): Plan {
   const foreign = dice.chance(0.2) ? 1 + dice.below(2) : 0;
   const alone = handless && foreign === 0;
   const trustUnheld = alone && dice.chance(0.3);
-  const longer = alone && !trustUnheld && dice.chance(0.2);
+  const longer = alone && !trustUnheld && dice.chance(0.3);
   const common = drawTiming(dice, leaseDurationMs);
   const contenders: Contender[] = [];
   const all = Math.min(7, count + foreign);

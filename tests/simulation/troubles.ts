@@ -3,7 +3,7 @@
 import { ANNOTATION } from "../../lib/lease.ts";
 import { CLOCK_RATE_ERROR } from "../../lib/timing.ts";
 import type { Host } from "./host.ts";
-import type { FaultKind } from "./plan.ts";
+import { type FaultKind, HANDS } from "./plan.ts";
 import { CONFLICT, MISSING, REST_FOR_AN_HOUR, UNREADABLE } from "./replies.ts";
 import type { Simulation } from "./simulation.ts";
 import { PLACE } from "./tally.ts";
@@ -132,7 +132,7 @@ const LOSSES: readonly Trouble[] = [
       const { hosts, plan, server: { record } } = sim;
       const heirs = hosts.filter((host) => host !== leader && hears(host));
       const known = heirs.length > 0 && record?.preferredHolder === undefined &&
-        !plan.faults.some(({ kind }) => kind === "lengthen" || BLUR.includes(kind));
+        !plan.faults.some(({ kind }) => HANDS.includes(kind as typeof HANDS[number]));
       sim.kill(leader);
       if (!known) return { lostWithinMs: 0 };
       const waits = heirs.map(({ timing: { leaseDurationMs, attemptTimeoutMs } }) =>
@@ -152,14 +152,17 @@ const LOSSES: readonly Trouble[] = [
     },
   },
   {
-    what: "it resigns, and somebody edits the token of what it has released",
+    what: "it resigns, somebody edits the token of what it has released, and another starts anew",
     begin: (sim, leader) => {
-      const { server, time } = sim;
-      if (!releases(sim, leader)) return { lostWithinMs: 0 };
-      const token = String(BigInt(server.record!.token!) + 1n);
-      server.edit(time, ({ metadata: { annotations } }) => {
-        annotations![ANNOTATION.token] = token;
+      const { server, hosts, mishaps } = sim;
+      const fresh = hosts.find((host) => host !== leader && contends(host));
+      if (!releases(sim, leader) || mishaps.tokensAhead) return { lostWithinMs: 0 };
+      server.edit(sim.time, ({ metadata: { annotations } }) => {
+        annotations![ANNOTATION.token] = "1";
       });
+      if (fresh === undefined) return { lostWithinMs: 0 };
+      sim.kill(fresh);
+      sim.boot(fresh);
       return { lostWithinMs: 0 };
     },
   },
