@@ -137,7 +137,8 @@ function longestOf(seen: readonly Version[], version: Version): number {
   for (let v: Version | undefined = version; v?.record !== undefined; v = v.before) {
     const written = v.kind === "acquire" || v.kind === "renew";
     if (written && known.includes(v)) longest = Math.max(longest, v.record.durationMs ?? 0);
-    if (v.kind === "acquire" || v.kind === "create") break;
+    const { token } = v.before?.record ?? {};
+    if (v.kind === "acquire" || v.kind === "create" || token !== version.record!.token) break;
   }
   return longest;
 }
