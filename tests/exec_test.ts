@@ -218,6 +218,18 @@ test("--restart: the command is started again in the same term, until a signal",
   assertEquals(rig.holder(), "");
 });
 
+test("a pipe or a link in the place of the deadline file holds nobody up", async (rig) => {
+  const process = await rig.sh(
+    `cat "$K8SENSUS_DEADLINE_FILE" >> "$DIR/runs"
+     mkfifo "$K8SENSUS_DEADLINE_FILE.new"; ln -sf "$DIR/other" "$K8SENSUS_DEADLINE_FILE"`,
+    { flags: ["--restart"] },
+  );
+  await until("another run", () => rig.read("runs").split("\n").length > 2);
+  process.signal("SIGTERM");
+  assertEquals((await process.exit).code, 0);
+  assertEquals(rig.read("other"), "");
+});
+
 test("signals are passed on to the command", async (rig) => {
   const names = ["HUP", "USR1", "USR2", "WINCH", "QUIT"];
   const traps = names.map((name) => `trap 'echo ${name} >> "$DIR/signals"' ${name};`).join(" ");

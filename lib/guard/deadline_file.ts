@@ -59,7 +59,8 @@ export class DeadlineFile {
   /** Writes it at once, for a command that is about to start. */
   writeSync(deadlines: Deadlines): void {
     try {
-      Deno.writeTextFileSync(this.#new, this.#line(deadlines));
+      this.#clear();
+      Deno.writeTextFileSync(this.#new, this.#line(deadlines), { createNew: true });
       Deno.renameSync(this.#new, this.path);
     } catch (error) {
       this.#failed(error);
@@ -74,7 +75,8 @@ export class DeadlineFile {
     try {
       for (let next; (next = this.#next) !== undefined;) {
         this.#next = undefined;
-        await Deno.writeTextFile(this.#new, this.#line(next));
+        this.#clear();
+        await Deno.writeTextFile(this.#new, this.#line(next), { createNew: true });
         await Deno.rename(this.#new, this.path);
       }
     } catch (error) {
@@ -86,6 +88,15 @@ export class DeadlineFile {
 
   get #new(): string {
     return `${this.path}.new`;
+  }
+
+  /** What the command may have put there is not opened: a pipe would be waited for, a link be followed. */
+  #clear(): void {
+    try {
+      Deno.removeSync(this.#new);
+    } catch {
+      // There is nothing, as there should be; all else shows when the file is made.
+    }
   }
 
   #line(deadlines: Deadlines): string {
