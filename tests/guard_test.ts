@@ -264,6 +264,18 @@ Deno.test("an elector that says nothing after its fence is killed as if it had c
       assertEquals(rig.only("exit").code, 70, "its Lease did not have to wait for that");
     });
   }
+  await t.step("when it was told to stop", () => {
+    for (const disarms of [false, true]) {
+      const rig = new GuardRig().hello();
+      if (disarms) rig.write();
+      rig.step({ type: "signalled", signal: "SIGTERM" });
+      if (disarms) rig.say({ type: "disarm", token: TOKEN });
+      rig.sleep(2 * D - 1);
+      assertEquals(rig.take("killWard"), []);
+      rig.sleep(1);
+      rig.only("killWard");
+    }
+  });
   await t.step("but not one that has disarmed", () => {
     const rig = new GuardRig().running();
     rig.sleep(F);

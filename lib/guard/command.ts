@@ -158,7 +158,7 @@ export function commandClock(step: Step): void {
   for (const session of state.sessions) {
     if (session.term?.phase === "armed") fence(step, session);
     if (now.mono >= session.answerBy) {
-      return doom(step, "hung", "the elector does not answer after its fence");
+      return doom(step, "hung", "the elector does not answer");
     }
   }
   const { command } = state;

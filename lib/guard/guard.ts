@@ -42,6 +42,8 @@ type Said = Exclude<ElectorMessage, { type: "access" }>;
 
 /** An elector that has ended had this long to say goodbye; its last words may still be in the pipe. */
 const LAST_WORDS_MS = 100;
+/** Who is told to stop, and has nothing to be stopped, has so many lease durations to release and say goodbye. */
+const GOODBYE_DURATIONS = 2;
 /** `deno task` doubles Ctrl-C within a millisecond: a second signal counts only after this long. */
 const SECOND_SIGNAL_MS = 500;
 /** The exit code after a crash of the elector that has left nothing behind. */
@@ -154,7 +156,7 @@ function said(step: Step, id: number, message: Said): void {
     case "disarm":
       if (session.term?.token !== message.token) return;
       session.term.phase = "disarmed";
-      session.answerBy = Infinity;
+      session.answerBy = goodbyeBy(step, session);
       return;
     case "goodbye":
       return goodbye(step, session);
@@ -240,7 +242,17 @@ function signalled(step: Step, signal: string): void {
   if (!state.greeted && state.ward.exit === undefined) {
     return doom(step, "stopped", "the elector has not begun yet", 0);
   }
-  for (const { id } of state.sessions) say(step, id, { type: "drain" });
+  for (const session of state.sessions) {
+    say(step, session.id, { type: "drain" });
+    const guarded = session.term?.phase === "armed" || session.term?.phase === "expired";
+    if (!guarded) session.answerBy = goodbyeBy(step, session);
+  }
+}
+
+/** By when an elector must have said goodbye, monotonic; its fence sees to one that has a term. */
+function goodbyeBy({ state, now }: Step, { facts }: Session): number {
+  if (state.stop === undefined) return Infinity;
+  return now.mono + GOODBYE_DURATIONS * facts.leaseDurationMs;
 }
 
 /** The ward has ended: its last words may still come, or were a goodbye, or there were none. */

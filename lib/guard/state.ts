@@ -142,7 +142,7 @@ export interface Session {
   readonly id: number;
   readonly facts: Facts;
   term?: Term;
-  /** When an elector that has not disarmed after its fence is taken to hang, monotonic. */
+  /** When an elector that has not disarmed after its fence, or not said goodbye, is taken to hang, monotonic. */
   answerBy: number;
 }
 
