@@ -156,6 +156,19 @@ test("SIGTERM drains: the command first, then the Lease", async (rig) => {
   assertEquals(rig.holder(), "");
 });
 
+test("SIGTERM to the elector too, as systemd sends it, drains all the same", async (rig) => {
+  const process = await rig.sh(
+    `trap 'sleep 0.2; echo bye > "$DIR/bye"; exit 3' TERM; echo $$ > "$DIR/pid"
+     while :; do sleep 0.05; done`,
+  );
+  await rig.pid("pid");
+  Deno.kill(await electorOf(process), "SIGTERM");
+  process.signal("SIGTERM");
+  assertEquals((await process.exit).code, 3);
+  assertEquals(rig.read("bye"), "bye\n");
+  assertEquals(rig.holder(), "");
+});
+
 test("SIGTERM with a command that just ends by it: exit 0", async (rig) => {
   const process = await rig.exec(["sleep", "600"]);
   await process.event("command-started");

@@ -18,6 +18,8 @@ import { GuardLog } from "./guard_log.ts";
 import { report } from "./main.ts";
 import { endServing, serve, tellTiming } from "./start.ts";
 
+/** Signals that may be sent to a whole service, to the guard as well; that one passes on what concerns us. */
+const NOT_OURS = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const;
 /** How often a term is looked at, in case the guard does not do its part; at first more often. */
 const LOOK_MS = 250;
 const FIRST_LOOK_MS = 16;
@@ -38,6 +40,7 @@ const LONGEST_PAUSE_MS = 30_000;
 export async function run(args: string[]): Promise<number> {
   const { settings } = parseExec(args);
   using _thread = keepThread();
+  for (const signal of NOT_OURS) Deno.addSignalListener(signal, () => {});
   const log = new GuardLog(settings);
   try {
     return await lead(settings, log.logger);
