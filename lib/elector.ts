@@ -310,7 +310,10 @@ export class Elector implements AsyncDisposable {
       using _abort = this.#withdrawOn(signal);
       await this.#driver.until(() => this.#offer !== undefined || this.#withdrawn);
       const term = this.#offer;
-      if (term === undefined && signal.aborted) return undefined;
+      if (term === undefined && signal.aborted) {
+        this.#guarding?.check();
+        return undefined;
+      }
       if (term !== undefined && term.reason === undefined) {
         this.#offer = undefined;
         return term;

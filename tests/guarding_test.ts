@@ -223,3 +223,33 @@ Deno.test("run() rejects when the guard dies while permissions are missing", asy
   guard.events!.gone();
   await settled("run()", run);
 });
+
+Deno.test("run() rejects when the guard dies after its signal has aborted", async () => {
+  await using server = new ApiServer();
+  let held = false;
+  const answer = Promise.withResolvers<void>();
+  // The acquisition that is on its way keeps the elector from leaving at once.
+  server.before = async ({ method }) => {
+    if (method !== "PUT" || !held) return;
+    await answer.promise;
+  };
+  await using client = new Client(server.url);
+  const guard = new FakeGuard();
+  guard.arms = false;
+  await using elector = new Elector({
+    leaseName: "x",
+    client,
+    leaseDurationMs: 5_000,
+    trustUnheld: true,
+    guard,
+  });
+  const stop = new AbortController();
+  const run = assertRejects(() => elector.run(untilOver, { signal: stop.signal }), Unguarded);
+  await until("an acquisition", () => elector.status().role === "arming");
+  held = true;
+  stop.abort();
+  await until("the release", () => elector.status().role === "releasing");
+  guard.events!.gone();
+  answer.resolve();
+  await settled("run()", run);
+});
