@@ -3,6 +3,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { GuardLog } from "../lib/cli/guard_log.ts";
 import { findFault } from "../lib/cli/under_guard.ts";
 import { DeadlineFile, deadlineLine } from "../lib/guard/deadline_file.ts";
+import { LastResort } from "../lib/guard/last_resort.ts";
 import { FakeClock } from "./support/fake_clock.ts";
 import { LINUX } from "./support/exec_rig.ts";
 import { TestProcess } from "./support/processes.ts";
@@ -135,4 +136,32 @@ Deno.test("what can be run is looked for as a shell does", async () => {
   assertEquals(code(`${folder}/good/plain`, ""), undefined);
   assertEquals(code(`${folder}/good/none`, folder), 127);
   await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("the elector kills the command itself 25 ms after the fence, by whichever clock goes further", () => {
+  const resort = new LastResort(2_000);
+  const at = (mono: number, wall = mono) => ({ mono, wall });
+  assertEquals(resort.look(10_000, at(0)), 10_025);
+  assertEquals(resort.look(4_000, at(6_000)), 4_025);
+  assertEquals(resort.look(0, at(10_000)), 25);
+  assertEquals(resort.look(0, at(10_025)), 0);
+});
+
+Deno.test("a suspend that took the fence leaves the elector no grace", () => {
+  const resort = new LastResort(2_000);
+  resort.look(10_000, { mono: 0, wall: 0 });
+  // The monotonic clock stood still.
+  assert(resort.look(0, { mono: 100, wall: 60_000 }) <= 0);
+});
+
+Deno.test("a command whose term was taken away has K, if that is not beyond the fence", () => {
+  const resort = new LastResort(2_000);
+  const at = (mono: number) => ({ mono, wall: mono });
+  resort.look(10_000, at(0));
+  assertEquals(resort.look(0, at(1_000)), 2_025);
+  assertEquals(resort.look(0, at(2_500)), 525);
+  const late = new LastResort(2_000);
+  late.look(1_000, at(0));
+  assertEquals(late.look(0, at(200)), 825);
+  assertEquals(new LastResort(2_000).look(0, at(0)), 2_025);
 });

@@ -6,6 +6,7 @@
 import { type Clock, sleep, systemClock } from "../clock.ts";
 import { Elector } from "../elector.ts";
 import { Unguarded } from "../errors.ts";
+import { LastResort } from "../guard/last_resort.ts";
 import { type Ended, GuardLink } from "../guard/link.ts";
 import { GUARD_ENV } from "../guard/messages.ts";
 import { Deputy } from "../guard/processes.ts";
@@ -23,8 +24,6 @@ const NOT_OURS = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"
 /** How often a term is looked at, in case the guard does not do its part; at first more often. */
 const LOOK_MS = 250;
 const FIRST_LOOK_MS = 16;
-/** The guard is faster than this, if it is awake. */
-const GUARD_FIRST_MS = 25;
 /** Between two looks for what carries the mark, in milliseconds. */
 const PAUSE_MS = 25;
 /** Pauses before the command is started again, in milliseconds. */
@@ -167,14 +166,11 @@ class Leader {
 
   /** Kills the command at the fence, or K after a loss, if it still runs then: the guard must be asleep. */
   async #watch(term: Term, ended: AbortSignal): Promise<void> {
-    let killAt = Infinity;
+    const lastResort = new LastResort(this.#options.graceMs);
     for (let lookMs = FIRST_LOOK_MS; !ended.aborted; lookMs = Math.min(2 * lookMs, LOOK_MS)) {
       this.#deputy.look();
-      const now = this.#clock.now().mono;
       const { remainingMs } = term;
-      // A term that is revoked has nothing left, and K from then on.
-      killAt = remainingMs > 0 ? now + remainingMs : Math.min(killAt, now + this.#options.graceMs);
-      const leftMs = killAt + GUARD_FIRST_MS - now;
+      const leftMs = lastResort.look(remainingMs, this.#clock.now());
       if (remainingMs === 0 && leftMs <= 0) {
         this.#logger.error("the guard has not killed the command at the fence: killing it here", {
           event: "guard-asleep",
