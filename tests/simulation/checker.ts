@@ -398,6 +398,15 @@ export class Checker {
     }
   }
 
+  /** Something of ours acts without asking anybody: I1 alone judges it here. */
+  actsUnasked({ index }: Subject, token: string, who: string): void {
+    const number = BigInt(token);
+    if (number < this.#acted) broken("I1", `${who} acts with ${token} after ${this.#acted}`);
+    this.#acted = number;
+    const other = this.#open.find((subject) => subject.index !== index && this.#mayAct(subject));
+    if (other !== undefined) broken("I1", `${who} acts while ${other.name} may act`);
+  }
+
   /** I1, at this instant. */
   look(): void {
     if (this.#open.length < 2) return;

@@ -39,4 +39,8 @@ export const EVENT = {
   resume: 18,
   /** The operator lets new processes start again. */
   reopen: 17,
+  /** Something happens to a guard, its processes or its requests. ref: a function */
+  guard: 19,
+  /** Something comes to the process of a guarded elector. number: its life, ref: a function */
+  heard: 20,
 } as const;

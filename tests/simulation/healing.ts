@@ -22,7 +22,8 @@ export function heal(sim: Simulation): void {
   const { plan: { leaseDurationMs }, chance } = sim;
   const well = sim.time;
   let limit = well + boundMs(sim);
-  let trouble = drawTrouble(sim);
+  const guarded = sim.hosts.some(({ guarded }) => guarded !== undefined);
+  let trouble = guarded ? undefined : drawTrouble(sim);
   let steady = STEADY;
   let next: Host | undefined;
   for (;;) {
@@ -47,9 +48,12 @@ export function heal(sim: Simulation): void {
     steady = STEADY_AGAIN;
   }
   sim.mishaps.clear();
-  const roll = chance.next();
+  const idle = leaders(sim).find(({ guarded }) => guarded?.idle === true);
+  if (idle !== undefined) throw new Violation("I7", `${idle.name} leads, and has no command`);
+  const roll = guarded ? 1 : chance.next();
   if (roll < LONG_CALM) beCalm(sim);
   else if (roll < 2 * LONG_CALM) lookOn(sim);
+  proveDeath(sim);
   end(sim);
 }
 
@@ -150,6 +154,27 @@ function beCalm(sim: Simulation): void {
   if (deaf !== undefined) throw new Violation("I7", `${deaf.name} trusts a silent watch for ever`);
 }
 
+/** I7: a leader whose elector dies is released by its guard, long before its Lease runs out. */
+function proveDeath(sim: Simulation): void {
+  const leader = leaders(sim)[0];
+  const token = leader?.job?.token;
+  if (leader?.guarded?.whole !== true || token === undefined) return;
+  const { leaseDurationMs, fenceMs, stopMs, retryPeriodMs, attemptTimeoutMs } = leader.timing;
+  const { settleMs } = sim.plan.contenders[leader.index]!.guard!;
+  // Last words, passes, and a few requests, the first of which may meet a renewal that is on its way.
+  const proofMs = settleMs + 500 + 12 * sim.plan.latencyMs;
+  const spareMs = leaseDurationMs - 2 * retryPeriodMs - attemptTimeoutMs - (fenceMs - stopMs);
+  if (proofMs >= spareMs * (1 - CLOCK_RATE_ERROR)) return;
+  sim.trace?.note(sim.time, leader.index, "! the elector of the leader dies");
+  leader.guarded.electorDies();
+  const released = () => leader.guarded!.judge.released.has(token);
+  if (sim.run(sim.time + proofMs / (1 - CLOCK_RATE_ERROR), released)) return;
+  throw new Violation(
+    "I7",
+    `the death of ${leader.name} is not proven in ${Math.round(proofMs)} ms`,
+  );
+}
+
 /** Ends all faults, waits for what is on its way, and has everybody contend. */
 function calm(sim: Simulation): void {
   const { hosts, mishaps, agenda } = sim;
@@ -165,6 +190,8 @@ function calm(sim: Simulation): void {
     // Work that never ends is ended by people, and other makes leave.
     const hangs = host.job?.told === true && !host.job.settled;
     if (host.alive && (host.make !== "k8sensus" || hangs)) sim.kill(host);
+    host.guarded?.calm();
+    if (host.guarded?.whole === false) sim.kill(host);
     sim.arm(host);
   }
   const flights = agenda.latest(EVENT.request, EVENT.ended);
@@ -221,9 +248,12 @@ function end(sim: Simulation): void {
   }
   const longest = Math.max(...hosts.map(({ timing }) => timing.leaseDurationMs));
   const drain = Math.max(...hosts.map(({ timing }) => timing.drainMs));
-  const limit = sim.time + Math.max(plan.settleMs, drain) / (1 - CLOCK_RATE_ERROR) + 2 * longest;
+  const limit = sim.time + Math.max(plan.settleMs, drain) / (1 - CLOCK_RATE_ERROR) + 2 * longest +
+    commandsMs(sim);
   const stopped = () =>
-    hosts.every(({ alive, withdrawn, watching }) => !alive || (withdrawn && !watching));
+    hosts.every(({ alive, withdrawn, watching, guarded }) =>
+      (!alive || (withdrawn && !watching)) && guarded?.quiet !== false
+    );
   if (!sim.run(limit, stopped)) throw new Violation("I10", "somebody does not stop");
   const watcher = hosts.find(({ streams }) => streams.length > 0);
   if (watcher !== undefined) throw new Violation("I10", `${watcher.name} leaves a watch behind`);
@@ -242,4 +272,12 @@ function endsWell({ checker, work: { lastsMs }, plan }: Simulation, leader: Host
   if (least > drainMs + fenceMs + attemptTimeoutMs && ending !== "revoked") {
     throw new Violation("I7", `${name} has waited for its work for ever`);
   }
+}
+
+/** A command that does not listen is drained, and left to the fence; a dead guard's container ends by itself. */
+function commandsMs({ hosts }: Simulation): number {
+  const drains = hosts.map(({ guarded, timing }) => {
+    return guarded?.exec ? timing.drainMs + timing.leaseDurationMs : 0;
+  });
+  return 2 * Math.max(0, ...drains);
 }

@@ -3,6 +3,7 @@ import type { Instant } from "../../lib/clock.ts";
 import type { Timing } from "../../lib/timing.ts";
 import type { Subject } from "./checker.ts";
 import type { Clocks } from "./clocks.ts";
+import type { Container } from "./guard/container.ts";
 import type { Dice } from "./dice.ts";
 import type { Machine } from "./machine.ts";
 import type { Request, Stream } from "./network.ts";
@@ -57,6 +58,8 @@ export class Host implements Subject {
   /** Requests that have not been answered yet. */
   readonly asked: Request[] = [];
   job?: Job;
+  /** The guard that it runs under, and all that runs beside it. */
+  guarded?: Container = undefined;
   /** How many kinds of weather there are at present. */
   storms = 0;
   /** How probable each kind of weather is to strike, by how much, in which variant, and until when. */

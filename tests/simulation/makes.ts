@@ -7,7 +7,7 @@ import { Kubert } from "./peers/kubert.ts";
 
 /** Makes elections of this project, or of a class derived from theirs. */
 export function electionOf(Class: typeof Election): (host: Host, nonce: string) => Election {
-  return ({ identity, timing, trustUnheld, graceMs }, nonce) => {
+  return ({ identity, timing, trustUnheld, graceMs, guarded }, nonce) => {
     return new Class({
       identity,
       nonce,
@@ -16,6 +16,7 @@ export function electionOf(Class: typeof Election): (host: Host, nonce: string) 
       timing,
       trustUnheld,
       foreignGraceMs: graceMs,
+      guarded: guarded !== undefined,
     });
   };
 }

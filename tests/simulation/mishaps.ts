@@ -86,7 +86,8 @@ export class Mishaps {
   }
 
   /** What happens to one host; says whether it did. */
-  #befalls(host: Host, { kind, forMs, ms, rate }: Fault): boolean {
+  #befalls(host: Host, fault: Fault): boolean {
+    const { kind, forMs, ms, rate } = fault;
     const { agenda, time } = this.#sim;
     switch (kind) {
       case "pause":
@@ -97,15 +98,18 @@ export class Mishaps {
         return true;
       case "suspend":
         host.pausedUntil = Math.max(host.pausedUntil, time + forMs);
+        host.guarded?.suspend(host.pausedUntil);
         host.clocks.suspend(time, true);
         this.#sim.arm(host);
         agenda.add(time + forMs, EVENT.wake, host.index);
         return true;
       case "wallForward":
         host.clocks.jump(time, ms);
+        host.guarded?.judge.clockJumps();
         return true;
       case "wallJump":
         host.clocks.jump(time, ms);
+        host.guarded?.judge.clockJumps();
         return true;
       case "freezeWall":
         host.clocks.freeze(time, true);
@@ -135,7 +139,7 @@ export class Mishaps {
         agenda.add(time + forMs, EVENT.call, host.index, host.life, { type: "contend" });
         return this.#sim.call(host, { type: "withdraw" });
       default:
-        return false;
+        return host.guarded?.befalls(fault) ?? false;
     }
   }
 

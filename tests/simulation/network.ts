@@ -9,10 +9,20 @@ import type { Simulation } from "./simulation.ts";
 import { PLACE } from "./tally.ts";
 import { Violation } from "./violation.ts";
 
+/** Somebody on the host who sends requests, but is not the elector. */
+export interface Other {
+  /** The process sends nothing before. */
+  readonly pausedUntil: number;
+  /** An answer has come. */
+  answered(request: Request, reply: Version | Answer): void;
+}
+
 /** A request on its way. */
 export interface Request {
   readonly who: number;
   readonly id: number;
+  /** Absent if the elector sent it. */
+  readonly other?: Other;
   /** Absent for a read. */
   readonly lease?: Lease;
   readonly kind: WriteKind | "read";
@@ -83,20 +93,23 @@ export class Network {
   }
 
   /** A process sends a request. */
-  ask(host: Host, id: number, kind: Request["kind"], lease?: Lease): void {
+  ask(host: Host, id: number, kind: Request["kind"], lease?: Lease, other?: Other): void {
     const { agenda, time } = this.#sim;
     const { index: who, dice } = host;
     const floor = lease === undefined
       ? this.#sim.checker.newestOf(host)
       : Number(lease.metadata.resourceVersion ?? 0);
-    const request = { who, id, kind, lease, floor, arrived: 0, answerTo: 1 };
-    if (kind !== "read" && host.asked.some(({ kind }) => kind !== "read")) this.#tooMany(host);
-    host.asked.push(request);
-    const due = Math.max(time, host.pausedUntil) + this.#latency(host);
+    const request: Request = { who, id, other, kind, lease, floor, arrived: 0, answerTo: 1 };
+    if (other === undefined) {
+      if (kind !== "read" && host.asked.some(({ kind }) => kind !== "read")) this.#tooMany(host);
+      host.asked.push(request);
+    }
+    const from = other === undefined ? host.pausedUntil : other.pausedUntil;
+    const due = Math.max(time, from) + this.#latency(host);
     if (host.storms === 0) return agenda.add(due, EVENT.request, who, 0, request);
     if (this.#blocked(host, true)) return;
     if (host.hit(PLACE.loseRequest)) {
-      if (dice.chance(0.5)) agenda.add(due, EVENT.answer, who, 0, request, RESET);
+      if (dice.chance(0.5)) this.#bring(due, request, RESET);
       return;
     }
     const late = host.hit(PLACE.delayRequest) ? host.some(PLACE.delayRequest) : 0;
@@ -209,18 +222,25 @@ export class Network {
   }
 
   #respond(host: Host, request: Request, reply: Version | Answer): void {
-    const { agenda, time } = this.#sim;
+    const { time } = this.#sim;
     if (request.arrived !== request.answerTo) return;
-    const { index: who } = host;
     const due = time + this.#latency(host);
-    if (host.storms === 0) return agenda.add(due, EVENT.answer, who, 0, request, reply);
+    if (host.storms === 0) return this.#bring(due, request, reply);
     if (this.#blocked(host, false)) return;
     if (host.hit(PLACE.loseAnswer)) {
-      if (host.dice.chance(0.5)) agenda.add(due, EVENT.answer, who, 0, request, RESET);
+      if (host.dice.chance(0.5)) this.#bring(due, request, RESET);
       return;
     }
     const late = host.hit(PLACE.delayAnswer) ? host.some(PLACE.delayAnswer) : 0;
-    agenda.add(due + late, EVENT.answer, who, 0, request, reply);
+    this.#bring(due + late, request, reply);
+  }
+
+  /** Brings an answer to whoever asked. */
+  #bring(due: number, request: Request, reply: Version | Answer): void {
+    const { agenda } = this.#sim;
+    const { who, other } = request;
+    if (other === undefined) return agenda.add(due, EVENT.answer, who, 0, request, reply);
+    agenda.add(due, EVENT.guard, who, 0, () => other.answered(request, reply));
   }
 
   /** An answer reaches its process. */

@@ -99,10 +99,40 @@ export const HANDS = [
   "outage",
 ] as const;
 
+/** What can happen to the processes of a contender that runs under a guard, and between them. */
+export const GUARD_MISHAPS = [
+  "electorCrash",
+  "guardCrash",
+  "bothCrash",
+  /** The command ends as if somebody had killed it; what it started goes on. */
+  "commandCrash",
+  /** SIGSTOP to one of them, or to all. */
+  "electorPause",
+  "guardPause",
+  "commandPause",
+  "containerPause",
+  /** The socket is closed by mistake. */
+  "pipeCut",
+  /** Messages lie in the socket for long. */
+  "pipeDelay",
+  /** A pass over all processes takes long. */
+  "slowSweep",
+  /** What has been killed is gone late. */
+  "lateKill",
+  /** Passes prove nothing. */
+  "unprovable",
+] as const;
+
+/** Kinds of {@linkcode GUARD_MISHAPS}. */
+export type GuardMishap = typeof GUARD_MISHAPS[number];
 /** Kinds of {@linkcode WEATHER}. */
 export type WeatherKind = typeof WEATHER[number];
 /** Everything that can go wrong. */
-export type FaultKind = WeatherKind | typeof MISHAPS[number] | typeof HANDS[number];
+export type FaultKind =
+  | WeatherKind
+  | typeof MISHAPS[number]
+  | typeof HANDS[number]
+  | GuardMishap;
 
 /** In the place of a host: the one that leads when the fault begins, or any if none does. */
 export const LEADER = -1;
@@ -127,6 +157,21 @@ export interface Fault {
 /** Who contends. */
 export type Make = "k8sensus" | "client-go" | "client-go-old" | "kubert";
 
+/** How a contender is guarded. */
+export interface GuardPlan {
+  /** Its work runs in a command of its own, which never asks; or in the process of the elector. */
+  readonly kind: "exec" | "program";
+  readonly settleMs: number;
+  /** `exec`: a command that ends by itself is started again. */
+  readonly restart: boolean;
+  /** `exec`: how many processes a command leaves beside it, at most. */
+  readonly strays: number;
+  /** `exec`: how probable it is that a command obeys the stop signal. */
+  readonly obedience: number;
+  /** `program`: its work never asks whether it may act. */
+  readonly deaf: boolean;
+}
+
 /** One contender and the host it runs on. */
 export interface Contender {
   readonly make: Make;
@@ -135,6 +180,8 @@ export interface Contender {
   readonly timing: TimingOptions;
   /** How far its wall clock is off. */
   readonly wallOffsetMs: number;
+  /** Absent if it runs under none. */
+  readonly guard?: GuardPlan;
 }
 
 /** Everything about one simulation. */

@@ -1,6 +1,7 @@
 // Makes the plan of a seed.
 import { CLOCK_RATE_ERROR, makeTiming, type TimingOptions } from "../../lib/timing.ts";
 import { Dice, mixed } from "./dice.ts";
+import { guarded } from "./guard/guard_planner.ts";
 import {
   type Contender,
   type Fault,
@@ -53,7 +54,7 @@ export function makePlan(seed: number): Plan {
   const centres = Array.from({ length: dice.below(4) }, () => dice.between(0, chaosMs));
   const bounds = { seed, count: all, chaosMs, leaseDurationMs, centres };
   const faults = kinds.flatMap((kind) => drawFaults(dice, kind, bounds));
-  return {
+  return guarded({
     seed,
     leaseDurationMs,
     contenders,
@@ -66,7 +67,7 @@ export function makePlan(seed: number): Plan {
     actMs: leaseDurationMs * dice.between(0.05, 0.5),
     effectMs: dice.chance(0.5) ? dice.skewed(3 * leaseDurationMs) : 1,
     faults: faults.sort((a, b) => a.at - b.at),
-  };
+  });
 }
 
 /** Valid durations: half of them as tight as is allowed. */

@@ -8,6 +8,8 @@ import { Checker } from "./checker.ts";
 import { Clocks } from "./clocks.ts";
 import { Dice, mixed } from "./dice.ts";
 import { EVENT } from "./events.ts";
+import type { GuardMachine, GuardSettings } from "./guard/guard_process.ts";
+import { Container } from "./guard/container.ts";
 import { heal } from "./healing.ts";
 import { Host } from "./host.ts";
 import { nonceOf } from "./identity.ts";
@@ -28,6 +30,8 @@ export interface Options {
   readonly traced?: boolean;
   /** Makes the machine of a contender; by default the election of this project, or the model of another make. */
   readonly machine?: (host: Host, nonce: string) => Machine;
+  /** Makes guards; by default those of this project. */
+  readonly guard?: (settings: GuardSettings) => GuardMachine;
   /** Hold those of other makes, too, to I1. */
   readonly exclusive?: boolean;
   /** End with the chaos, without healing. */
@@ -97,6 +101,12 @@ export class Simulation {
     this.network = new Network(this);
     this.work = new Work(this);
     this.mishaps = new Mishaps(this);
+    if (options.machine !== undefined) return;
+    for (const [index, { guard }] of plan.contenders.entries()) {
+      if (guard !== undefined) {
+        this.hosts[index]!.guarded = new Container(this, this.hosts[index]!, guard);
+      }
+    }
   }
 
   #makeHost(contender: Contender, index: number): Host {
@@ -189,6 +199,7 @@ export class Simulation {
         return this.mishaps.end(plan.faults[number]!);
       case EVENT.rate:
         host.clocks.setRate(this.time, number);
+        host.guarded?.arm();
         return this.arm(host);
       case EVENT.wake:
         host.clocks.suspend(this.time, false);
@@ -199,6 +210,8 @@ export class Simulation {
         return this.mishaps.reopen();
       case EVENT.boot:
         return this.boot(host);
+      case EVENT.guard:
+        return (ref as () => void)();
       case EVENT.resume:
         return this.resume(host);
     }
@@ -234,6 +247,9 @@ export class Simulation {
       case EVENT.call:
         if (life === host.life) this.call(host, ref as Input);
         return;
+      case EVENT.heard:
+        if (life === host.life) (ref as () => void)();
+        return;
     }
     const job = ref as Job;
     if (job.life !== host.life) return;
@@ -245,6 +261,7 @@ export class Simulation {
   /** A user calls; says whether it meant anything. */
   call(host: Host, input: Input): boolean {
     if (!host.alive) return false;
+    if (input.type === "withdraw" && host.guarded?.terminate() === true) return true;
     if (this.time < host.pausedUntil) {
       this.agenda.add(this.time, EVENT.call, host.index, host.life, input);
       return true;
@@ -253,7 +270,7 @@ export class Simulation {
       case "contend":
         if (this.closing) return false;
         host.wanted = true;
-        if (!host.withdrawn) return false;
+        if (!host.withdrawn || host.guarded?.enter() === false) return false;
         host.withdrawn = false;
         this.checker.contends(host, true);
         if (!host.watching) {
@@ -277,6 +294,7 @@ export class Simulation {
   /** A process starts, when the operator lets it. */
   boot(host: Host): void {
     if (host.alive || (this.healing && host.make !== "k8sensus")) return;
+    if (host.guarded !== undefined && (host.guarded.up || this.closing)) return;
     const notBefore = Math.max(this.mishaps.closedUntil, host.pausedUntil);
     if (this.time < notBefore) return this.agenda.add(notBefore, EVENT.boot, host.index);
     const nonce = nonceOf(host.index, ++host.life);
@@ -286,11 +304,18 @@ export class Simulation {
     host.watching = false;
     this.trace?.note(this.time, host.index, `process ${host.life} starts`);
     this.checker.booted(host, host.identity);
+    host.guarded?.boot(nonce);
     this.call(host, { type: "contend" });
   }
 
-  /** A process dies. */
+  /** A process dies, and all that runs beside it. */
   kill(host: Host): void {
+    host.guarded?.end();
+    if (host.alive) this.dies(host);
+  }
+
+  /** A process dies. */
+  dies(host: Host): void {
     this.trace?.note(this.time, host.index, "the process dies");
     host.alive = false;
     host.due = Infinity;
@@ -332,12 +357,14 @@ export class Simulation {
         const now = host.now();
         this.#request(host, now.mono);
         checker.writes(host, effect.kind, effect.lease, mark, now);
+        if (host.guarded?.asks(effect) === true) return;
         return network.ask(host, effect.id, effect.kind, effect.lease);
       }
       case "read":
         this.#request(host, host.clocks.mono(this.time));
         return network.ask(host, effect.id, "read");
       case "abandon":
+        if (host.guarded?.abandons(effect.id) === true) return;
         return network.abandon(host, effect.id);
       case "watch":
         this.#request(host, host.clocks.mono(this.time));
@@ -348,11 +375,17 @@ export class Simulation {
         if (host.promises === "everything") this.tally.terms++;
         else this.tally.foreignTerms++;
         checker.started(host, effect.term, effect.token);
+        host.guarded?.hear(effect);
         return this.work.start(host, effect.term, effect.token);
       case "endTerm":
+        host.guarded?.hear(effect);
         checker.told(host, effect.term);
         return this.work.tell(host, effect.term);
+      case "confirmed":
+      case "disarm":
+        return host.guarded?.hear(effect);
       case "revokeTerm":
+        host.guarded?.hear(effect);
         return checker.over(host, effect.term, "revoked");
       case "released":
         return checker.over(host, effect.term, effect.done ? "released" : "given up");
@@ -371,6 +404,7 @@ export class Simulation {
     const { agenda, time, plan } = this;
     this.checker.contends(host, false);
     host.withdrawn = true;
+    host.guarded?.leave();
     const rest = host.dice.skewed(plan.leaseDurationMs);
     if (host.wanted) {
       agenda.add(time + rest, EVENT.call, host.index, host.life, { type: "contend" });
@@ -399,6 +433,7 @@ export class Simulation {
       this.trace.note(this.time, -1, `version ${version.rv}: ${version.kind}${who}`);
     }
     this.checker.committed(version);
+    this.hosts[version.by]?.guarded?.committed(version);
     this.network.broadcast(version);
   }
 }

@@ -1,8 +1,8 @@
 // What a simulation counts.
-import { type FaultKind, HANDS, MISHAPS, WEATHER } from "./plan.ts";
+import { type FaultKind, GUARD_MISHAPS, HANDS, MISHAPS, WEATHER } from "./plan.ts";
 
 /** All kinds of faults, in one order; the weather comes first, so that its places are those of the hosts. */
-export const FAULTS: readonly FaultKind[] = [...WEATHER, ...MISHAPS, ...HANDS];
+export const FAULTS: readonly FaultKind[] = [...WEATHER, ...MISHAPS, ...HANDS, ...GUARD_MISHAPS];
 
 /** The place of each kind among {@linkcode FAULTS}. */
 export const PLACE = Object.fromEntries(FAULTS.map((kind, place) => [kind, place])) as Readonly<
@@ -29,6 +29,12 @@ export class Tally {
   /** Effects that a store which checks tokens took in, and those it refused: they came too late. */
   effectsAccepted = 0;
   effectsRefused = 0;
+  /** Terms under a guard, commands that were started, and releases by proof of death. */
+  guardedTerms = 0;
+  commands = 0;
+  proofs = 0;
+  /** Acts after the fence that nobody was there to prevent: guard and elector were stopped or dead. */
+  actsUnguarded = 0;
   /** How often each kind of fault took effect: a lost request, not a time in which some are lost. */
   readonly faults: Float64Array = new Float64Array(FAULTS.length);
 
@@ -67,6 +73,10 @@ const SUMS = [
   "actsRefused",
   "effectsAccepted",
   "effectsRefused",
+  "guardedTerms",
+  "commands",
+  "proofs",
+  "actsUnguarded",
 ] as const;
 
 type Sums = Record<typeof SUMS[number], number>;

@@ -2,6 +2,7 @@
 // and ends when it likes. And the store that it acts on, which checks tokens.
 import { compareTokens, type Token } from "../../lib/token.ts";
 import { EVENT } from "./events.ts";
+import type { Container } from "./guard/container.ts";
 import type { Host } from "./host.ts";
 import type { Simulation } from "./simulation.ts";
 import { PLACE } from "./tally.ts";
@@ -68,6 +69,7 @@ export class Work {
       refused: 0,
     };
     host.job = job;
+    if (host.guarded?.leads(job) === true) return;
     this.#add(host, EVENT.work, job, 0);
   }
 
@@ -83,6 +85,7 @@ export class Work {
   /** Work tries to act: to start something new, or to go on with what it has started. */
   act(host: Host, job: Job): void {
     if (job.settled || job.refused > PATIENCE) return;
+    if (host.guarded?.deaf === true) return this.#actDeaf(host, host.guarded, job);
     const { tally, checker, plan } = this.#sim;
     const { dice } = host;
     const starts = dice.chance(0.3);
@@ -103,6 +106,20 @@ export class Work {
     this.#add(host, EVENT.act, job, plan.actMs * (0.5 + dice.next()));
   }
 
+  /** Work that does not ask acts. */
+  #actDeaf(host: Host, guarded: Container, job: Job): void {
+    guarded.actsDeaf(job);
+    this.#add(host, EVENT.act, job, this.#sim.plan.actMs * (0.5 + host.dice.next()));
+  }
+
+  /** Something acts without asking: what it does is on its way to the store. */
+  actUnasked(host: Host, job: Job): void {
+    const { tally, agenda, time, plan } = this.#sim;
+    const late = host.hit(PLACE.slowEffect) ? host.some(PLACE.slowEffect) : 0;
+    tally.acts++;
+    agenda.add(time + host.dice.skewed(plan.effectMs) + late, EVENT.effect, host.index, 0, job);
+  }
+
   /** An effect lands in the store. */
   land({ who, token, identity }: Job): void {
     const { tally, checker, hosts, trace, time } = this.#sim;
@@ -119,6 +136,7 @@ export class Work {
     const job = host.job;
     if (job === undefined || job.term !== term || job.told) return;
     job.told = true;
+    if (host.guarded?.told(job) === true) return;
     if (!job.begun || job.finishes || host.hit(PLACE.hangWork)) return;
     const slow = host.hit(PLACE.slowWork) ? host.some(PLACE.slowWork) : 0;
     const lastsMs = this.lastsMs ?? this.#sim.plan.settleMs * host.dice.next() + slow;
@@ -128,6 +146,7 @@ export class Work {
   /** Work returns or throws by itself. */
   finish(host: Host): boolean {
     const { job } = host;
+    if (host.guarded?.exec === true) return host.guarded.finish();
     if (job === undefined || !job.begun || job.settled || job.finishes) return false;
     job.finishes = true;
     this.#add(host, EVENT.settle, job, 0);
