@@ -134,7 +134,9 @@ export class Workshop implements Disposable {
     most: number,
     limitMs: number,
   ): Promise<{ seed: number; message: string } | "hung" | undefined> {
-    const args = ["run", "--no-check", ...this.#flags, "tests/mutants/play.ts", String(most)];
+    const guarded = mutant.file.startsWith("lib/guard/") ? ["guarded"] : [];
+    const play = ["tests/mutants/play.ts", String(most), ...guarded];
+    const args = ["run", "--no-check", ...this.#flags, ...play];
     const run = await this.#broken(tree, mutant, () => this.#deno(tree, args, limitMs));
     if (run?.late) return "hung";
     const [, seed, message] = /^(\d+) (.+)$/m.exec(run?.output ?? "") ?? [];
