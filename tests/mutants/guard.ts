@@ -79,6 +79,14 @@ export const GUARDS: readonly Mutant[] = [
     tests: ["guard_test.ts"],
   },
   {
+    name: "elector-gives-grace-after-a-suspend",
+    breaks: "I2",
+    file: "lib/guard/last_resort.ts",
+    from: "leftMs(this.#seenAt, this.#leftMs, now)",
+    to: "this.#seenAt.mono + this.#leftMs - now.mono",
+    tests: ["guard_units_test.ts"],
+  },
+  {
     name: "end-of-file-trusted-without-a-kill",
     breaks: "I5",
     file: "lib/guard/proof.ts",
