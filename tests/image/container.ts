@@ -136,7 +136,9 @@ export class Container implements AsyncDisposable {
     await until(`${name} is process 1`, async () => {
       if (ended) throw new Error(`The container did not start:\n${process.lines.join("\n")}`);
       pid = await onlyChild(process.pid);
-      return pid !== undefined && await nameOf(pid) === name;
+      if (pid === undefined || await nameOf(pid) !== name) return false;
+      // Before the init waits for signals the kernel keeps them from process 1, and so they would be lost.
+      return options.init === false || await onlyChild(pid) !== undefined;
     });
     return new Container(process, pid!);
   }
