@@ -242,6 +242,20 @@ Deno.test("killed at the fence with a living elector: proven, told, and released
   assertEquals(rig.guard.state.doom, undefined);
 });
 
+Deno.test("a living elector may know of a later renewal than its guard: nothing is released before F after it", () => {
+  const rig = new GuardRig({ settleMs: 0 }).running();
+  rig.sleep(2_000);
+  // Confirmed to the elector, which is stopped before it can hand the reading back.
+  rig.write(TOKEN, false);
+  rig.sleep(F - 2_000);
+  rig.only("killCommand");
+  rig.step({ type: "commandExited", exit: KILLED });
+  rig.sleep(1_999);
+  assertEquals(rig.take("read"), []);
+  rig.sleep(1);
+  rig.only("read");
+});
+
 Deno.test("an elector that says nothing after its fence is killed as if it had crashed", async (t) => {
   const hung = FACTS.attemptTimeoutMs;
   const cases: [string, (rig: GuardRig) => void][] = [

@@ -184,7 +184,7 @@ function fence(step: Step, session: Session): void {
   }
   if (command === undefined) {
     // Nothing acts; but an elector that lives would have said by now that nothing does.
-    beginRelease(step, session);
+    beginRelease(step, session, true);
     session.answerBy = answerBy(step, session);
   } else if (command.exit === undefined) {
     note(step, "error", "fenced", "the fence has passed: killing the command", fields);

@@ -275,7 +275,7 @@ function concludeProof(step: Step): void {
     const session = sessionOf(state, state.command!.session);
     commandCleared(step);
     // Only the command acts, so its death at the fence proves that the term is over.
-    if (session?.term?.phase === "expired") beginRelease(step, session);
+    if (session?.term?.phase === "expired") beginRelease(step, session, true);
     return;
   }
   state.proof = undefined;

@@ -8,13 +8,22 @@ import { leftMs } from "../election/state.ts";
 import { type Answer, type LeaseRecord, releasedLease } from "../lease.ts";
 import { fieldsOf, note, type Release, type Session, type Step } from "./state.ts";
 
-/** Begins the release of an elector's term, if it has one and this was not begun before. */
-export function beginRelease(step: Step, session: Session): void {
+/**
+ * Begins the release of an elector's term, if it has one and this was not begun before.
+ *
+ * An elector that lives may know of a later renewal than this guard was told of, when it was stopped before it
+ * could tell, and say that it leads when it wakes up: no longer, though, than F after the last write that it
+ * ever asked a reading for.
+ *
+ * @param lives Whether the elector lives.
+ */
+export function beginRelease(step: Step, session: Session, lives = false): void {
   const { state, now, settings } = step;
   const { id, facts, term } = session;
   if (term === undefined || term.releasing) return;
   term.releasing = true;
   const { token, first, last, lastAt } = term;
+  const leadsMs = lives ? leftMs(lastAt, facts.fenceMs, now) : 0;
   state.releases.push({
     session: id,
     facts,
@@ -22,7 +31,7 @@ export function beginRelease(step: Step, session: Session): void {
     first,
     last,
     lastAt,
-    at: now.mono + settings.settleMs,
+    at: now.mono + Math.max(settings.settleMs, leadsMs),
     failures: 0,
     sequence: 0,
   });

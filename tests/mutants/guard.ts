@@ -7,6 +7,14 @@ import type { Mutant } from "./mutant.ts";
 
 export const GUARDS: readonly Mutant[] = [
   {
+    name: "release-while-the-elector-says-that-it-leads",
+    breaks: "I1",
+    file: "lib/guard/release.ts",
+    from: "const leadsMs = lives ? leftMs(lastAt, facts.fenceMs, now) : 0;",
+    to: "const leadsMs = lives ? 0 : 0;",
+    tests: ["guard_test.ts"],
+  },
+  {
     name: "guard-told-what-remains",
     breaks: "I1",
     file: "lib/guard/guard.ts",

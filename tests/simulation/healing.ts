@@ -257,7 +257,8 @@ function end(sim: Simulation): void {
   if (!sim.run(limit, stopped)) throw new Violation("I10", "somebody does not stop");
   const watcher = hosts.find(({ streams }) => streams.length > 0);
   if (watcher !== undefined) throw new Violation("I10", `${watcher.name} leaves a watch behind`);
-  if (leader !== undefined) endsWell(sim, leader);
+  // What goes on under a guard ends as its command does.
+  if (leader !== undefined && leader.guarded === undefined) endsWell(sim, leader);
 }
 
 /** Work that ended in its time has its Lease released; other work has lost it. */
