@@ -3,7 +3,8 @@ import type { Entry } from "./trace.ts";
 
 const WIDTH = 30;
 /** What is of no help. */
-const NOISE = /^< (timer|watch bookmark)|^> (sees|says waiting)|^< watch (opened|synced)/;
+const NOISE =
+  /^< (timer|watch bookmark)|^> (sees|says waiting)|^< watch (opened|synced)|^guard > (deadline|warm)/;
 
 /** The last rows of what happened. */
 export function timeline(entries: readonly Entry[], names: readonly string[], rows = 80): string[] {
