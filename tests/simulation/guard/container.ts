@@ -120,7 +120,7 @@ export class Container {
 
   /** Passes see nobody. */
   get blind(): boolean {
-    return this.troubles.blind(this.time);
+    return this.troubles.justBlind(this.time);
   }
 
   /** Nothing acts, and nobody waits for anything. */

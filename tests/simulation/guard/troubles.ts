@@ -41,6 +41,11 @@ export class Troubles {
     return this.unprovable(time) && this.proof.pick % 2 === 0;
   }
 
+  /** Whether the last pass may have been blind: passes are up to 50 ms apart. */
+  justBlind(time: number): boolean {
+    return this.blind(time - 120);
+  }
+
   /** All is well. */
   clear(): void {
     this.pipe =
