@@ -12,7 +12,7 @@ import {
 } from "../plan.ts";
 
 /** The share of the seeds in which somebody is guarded. */
-const SHARE = 0.3;
+const SHARE = 0.1;
 /**
  * From a deadline to the last act, in true time, which timing has to leave room for: a timer and a SIGKILL, and,
  * while the guard is stopped, the 25 ms that the elector leaves it.
