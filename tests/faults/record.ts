@@ -12,13 +12,19 @@ export interface Reliability {
   readonly [part: string]: unknown;
 }
 
+/** Times from a fault to the first act of the next leader, in whole milliseconds. */
+export interface Failovers {
+  readonly medianMs: number;
+  readonly maxMs: number;
+  /** All of them, rising. */
+  readonly eachMs: readonly number[];
+}
+
 /** What came of the rounds of one fault. */
 export interface ByFault {
   readonly rounds: number;
-  /** From each fault to the first act of the next leader, whole milliseconds, rising. */
-  readonly failoversMs: readonly number[];
-  readonly medianMs: number;
-  readonly maxMs: number;
+  /** By how long a proven death was let settle, in milliseconds. */
+  readonly bySettleMs: Readonly<Record<string, Failovers>>;
   /** Acts behind the first one of the next leader, where guard or elector could prevent them. */
   readonly staleActs: number;
   /** Acts that reached the store behind one of the next leader. */
@@ -30,7 +36,7 @@ export interface RealProcesses {
   /** Each with how many rounds of it were played, from the first one on. */
   readonly seeds: readonly (readonly [seed: number, rounds: number])[];
   readonly rounds: number;
-  /** Rounds in which the leader or all candidates were in PID namespaces of their own. */
+  /** Rounds with each candidate in a PID namespace of its own, under an init. */
   readonly contained: number;
   readonly byWork: Readonly<Record<string, number>>;
   readonly byFault: Readonly<Record<string, ByFault>>;
@@ -104,57 +110,58 @@ export function checkUncounted({ realProcesses }: Reliability, seed: number): vo
   throw new RangeError(`Cannot count the seed ${seed} twice: leave --seed out, or give another`);
 }
 
-function addOutcome(sum: RealProcesses, { plan, failoverMs, findings }: Outcome): RealProcesses {
-  const { fault, work, contained } = plan;
-  const { refused, lateAccepted } = findings;
+function addOutcome(sum: RealProcesses, outcome: Outcome): RealProcesses {
+  const { plan: { fault, work, contained }, findings } = outcome;
+  const { acts, refused, lateAccepted } = findings;
   // Where only the token helps, acts that come too late are no fault if they are refused.
   const staleActs = fault.tokenOnly ? 0 : findings.staleActs;
   const overlapMs = fault.tokenOnly ? 0 : findings.largestOverlapMs;
-  const tried = refused + lateAccepted;
+  const before = sum.byFault[fault.name] ??
+    { rounds: 0, bySettleMs: {}, staleActs: 0, lateActsTried: 0 };
+  const byFault: ByFault = {
+    rounds: before.rounds + 1,
+    bySettleMs: addFailover(before.bySettleMs, outcome),
+    staleActs: before.staleActs + staleActs,
+    lateActsTried: before.lateActsTried + refused + lateAccepted,
+  };
   return {
     ...sum,
     rounds: sum.rounds + 1,
     contained: sum.contained + Number(contained),
     byWork: { ...sum.byWork, [work]: (sum.byWork[work] ?? 0) + 1 },
-    byFault: {
-      ...sum.byFault,
-      [fault.name]: addToFault(sum.byFault[fault.name], failoverMs, staleActs, tried),
-    },
+    byFault: { ...sum.byFault, [fault.name]: byFault },
     failovers: sum.failovers + 1,
-    acts: sum.acts + findings.acts,
+    acts: sum.acts + acts,
     staleActs: sum.staleActs + staleActs,
     largestOverlapMs: Math.max(sum.largestOverlapMs, overlapMs),
-    lateActsTried: sum.lateActsTried + tried,
+    lateActsTried: sum.lateActsTried + refused + lateAccepted,
     lateActsAccepted: sum.lateActsAccepted + lateAccepted,
   };
 }
 
-function addToFault(
-  before: ByFault | undefined,
-  failoverMs: number,
-  staleActs: number,
-  tried: number,
-): ByFault {
-  const failoversMs = [...before?.failoversMs ?? [], Math.round(failoverMs)]
-    .sort((a, b) => a - b);
-  return {
-    rounds: failoversMs.length,
-    failoversMs,
-    medianMs: failoversMs[Math.ceil(failoversMs.length / 2) - 1]!,
-    maxMs: failoversMs.at(-1)!,
-    staleActs: (before?.staleActs ?? 0) + staleActs,
-    lateActsTried: (before?.lateActsTried ?? 0) + tried,
-  };
+function addFailover(
+  before: ByFault["bySettleMs"],
+  { plan: { settleMs }, failoverMs }: Outcome,
+): ByFault["bySettleMs"] {
+  const eachMs = [...before[settleMs]?.eachMs ?? [], Math.round(failoverMs)].sort((a, b) => a - b);
+  const medianMs = eachMs[Math.ceil(eachMs.length / 2) - 1]!;
+  return { ...before, [settleMs]: { medianMs, maxMs: eachMs.at(-1)!, eachMs } };
 }
 
 /** The figures by fault, as a table. */
 export function summaryText({ byFault, ...sum }: RealProcesses): string {
-  const row = (cells: readonly (string | number)[]) =>
-    cells.map((cell, i) => i === 0 ? String(cell).padEnd(26) : String(cell).padStart(11)).join("");
-  const lines = [row(["fault", "rounds", "median ms", "max ms", "stale acts", "refused"])];
+  const row = (name: string, cells: readonly (string | number)[]) =>
+    name.padEnd(26) + cells.map((cell) => String(cell).padStart(13)).join("");
+  const times = (failovers?: Failovers) =>
+    failovers === undefined ? "-" : `${failovers.medianMs} / ${failovers.maxMs}`;
+  const lines = [
+    "Milliseconds from the fault to the next leader's first act, median / max:",
+    row("fault", ["rounds", "settle 0 s", "settle 1 s", "stale acts", "refused"]),
+  ];
   for (const [name, fault] of Object.entries(byFault).sort(([a], [b]) => a < b ? -1 : 1)) {
-    const { rounds, medianMs, maxMs, staleActs, lateActsTried } = fault;
-    lines.push(row([name, rounds, medianMs, maxMs, staleActs, lateActsTried]));
+    const { rounds, bySettleMs, staleActs, lateActsTried } = fault;
+    const cells = [times(bySettleMs[0]), times(bySettleMs[1_000])];
+    lines.push(row(name, [rounds, ...cells, staleActs, lateActsTried]));
   }
   const { rounds, acts, staleActs, lateActsTried, lateActsAccepted, violations } = sum;
   lines.push(

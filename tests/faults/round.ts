@@ -8,14 +8,16 @@ import type { ControlPlane } from "../control_plane/control_plane.ts";
 import { TestProcess } from "../support/processes.ts";
 import { pause, until } from "../support/until.ts";
 import { Arena, type Findings } from "./arena.ts";
-import { type Candidate, type Pids, signalParts } from "./candidate.ts";
-import { FAULTS, type Plan } from "./matrix.ts";
+import { type Pids, signalParts } from "./candidate.ts";
+import { FAULTS, type Part, type Plan } from "./matrix.ts";
 import { signal } from "./process_table.ts";
 import type { Seen } from "./register.ts";
 
 const WRITER = new URL("./writer.sh", import.meta.url).pathname;
 /** What was stopped sleeps on for so long while another leads, and has so long to do harm when it wakes. */
 const AFTERMATH_MS = 600;
+/** So often a leader may be gone again before it is struck. */
+const TRIES = 100;
 
 /** What came of a round. */
 export interface Outcome {
@@ -43,9 +45,7 @@ export interface Stage {
 export async function play(stage: Stage, plan: Plan): Promise<Outcome> {
   const arena = await Arena.open(stage.plane, stage.namespace, plan, stage.leaseDurationMs);
   try {
-    const { candidate, seen } = await arena.leader();
-    await pause(plan.restMs);
-    const { struckAt, pids } = await strike(arena, plan, candidate, seen);
+    const { pids, seen, struckAt } = await strike(arena, plan);
     const resignedAt = await resign(arena, plan, pids, seen);
     const { since } = await arena.nextLeader(seen);
     await pause(AFTERMATH_MS);
@@ -73,22 +73,34 @@ function promised({ fault }: Plan, findings: Findings, { identity }: Seen): stri
   return faults;
 }
 
-/** Strikes the leader. @returns When, and the processes that it had. */
-async function strike(
-  arena: Arena,
-  { fault }: Plan,
-  leader: Candidate,
-  { token }: Seen,
-): Promise<{ struckAt: number; pids: Pids }> {
+/** What has been struck, and when. */
+interface Struck {
+  readonly seen: Seen;
+  readonly pids: Pids;
+  readonly struckAt: number;
+}
+
+/** Strikes the leader when it has led for a while. */
+async function strike(arena: Arena, { fault, restMs }: Plan): Promise<Struck> {
   const { how, parts, cut } = fault;
-  const pids = leader.parts();
-  const absent = parts.find((part) => pids[part] === undefined);
-  if (absent !== undefined) throw new Error(`There is no ${absent}:\n${leader.lastLines}`);
-  if (cut) leader.proxy.cut();
+  const { candidate, seen, pids } = await settledLeader(arena, parts, restMs);
+  if (cut) candidate.proxy.cut();
   const struckAt = performance.now();
-  if (how === "block") await Deno.writeTextFile(`${arena.terms.hang}-${token}`, "");
+  if (how === "block") await Deno.writeTextFile(`${arena.terms.hang}-${seen.token}`, "");
   else signalParts(parts, pids, how === "kill" ? "SIGKILL" : "SIGSTOP");
-  return { struckAt, pids };
+  return { seen, pids, struckAt };
+}
+
+/** Waits for a leader that still leads after a rest: on a busy machine one may lose its term by itself. */
+async function settledLeader(arena: Arena, parts: readonly Part[], restMs: number) {
+  for (let tries = 0;; tries++) {
+    const { candidate, seen } = await arena.leader();
+    await pause(restMs);
+    const pids = candidate.parts();
+    const whole = parts.every((part) => pids[part] !== undefined);
+    if (whole && arena.register.newest!.token === seen.token) return { candidate, seen, pids };
+    if (tries === TRIES) throw new Error(`No leader stays:\n${candidate.lastLines}`);
+  }
 }
 
 /**
@@ -122,15 +134,15 @@ async function resign(
 export async function playUnsafe(stage: Stage): Promise<Findings> {
   const fault = FAULTS.find(({ name }) => name === "kill elector")!;
   const plan: Plan = {
-    ...{ fault, work: "plain", settleMs: 0, contained: false, restMs: 0, freezes: 0 },
+    ...{ fault, work: "plain", settleMs: 0, contained: false, restMs: 300, freezes: 0 },
   };
   const arena = await Arena.open(stage.plane, stage.namespace, plan, stage.leaseDurationMs);
   try {
-    const { candidate, seen } = await arena.leader();
     const { log, register } = arena.terms;
+    const { seen, pids } = await settledLeader(arena, fault.parts, plan.restMs);
     const args = [WRITER, log, register, seen.identity, seen.token, "0.02"];
     await using _writer = TestProcess.command("sh", { args });
-    await strike(arena, plan, candidate, seen);
+    signalParts(fault.parts, pids, "SIGKILL");
     await arena.nextLeader(seen);
     await until("a refused act", () => arena.register.refused > 0);
     return await arena.findings();

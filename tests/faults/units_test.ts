@@ -85,10 +85,10 @@ const findings = {
   ...{ faults: [], writes: [] },
 };
 
-function outcome(name: string, failoverMs: number): Outcome {
+function outcome(name: string, failoverMs: number, settleMs = 0): Outcome {
   const fault = FAULTS.find((fault) => fault.name === name)!;
   const plan: Plan = {
-    ...{ fault, work: "plain", settleMs: 0, contained: true, restMs: 0, freezes: 1 },
+    ...{ fault, work: "plain", settleMs, contained: true, restMs: 0, freezes: 1 },
   };
   return { plan, failoverMs, findings, faults: [] };
 }
@@ -99,7 +99,7 @@ function runOf(seed: number, ...outcomes: Outcome[]): Run {
 }
 
 Deno.test("runs add up in the record, and other parts stay", () => {
-  const first = runOf(1, outcome("kill elector", 90), outcome("kill elector", 80.4));
+  const first = runOf(1, outcome("kill elector", 90), outcome("kill elector", 80.4, 1_000));
   const second = runOf(2, outcome("kill elector", 70), outcome("stop guard+elector", 3_000));
   const before: Reliability = { simulator: { seeds: 7 } };
   const { simulator, realProcesses } = addRun(addRun(before, first), second);
@@ -112,8 +112,11 @@ Deno.test("runs add up in the record, and other parts stay", () => {
     ...{ staleActsSeenOnPurpose: 30, violations: ["of 1", "of 2"] },
   });
   assertEquals(byFault["kill elector"], {
-    ...{ rounds: 3, failoversMs: [70, 80, 90], medianMs: 80, maxMs: 90 },
-    ...{ staleActs: 15, lateActsTried: 12 },
+    ...{ rounds: 3, staleActs: 15, lateActsTried: 12 },
+    bySettleMs: {
+      0: { medianMs: 70, maxMs: 90, eachMs: [70, 90] },
+      1_000: { medianMs: 80, maxMs: 80, eachMs: [80] },
+    },
   });
   assertEquals(byFault["stop guard+elector"]?.staleActs, 0);
   assert(summaryText(realProcesses!).includes("4 rounds, 400 acts: 15 stale"));
