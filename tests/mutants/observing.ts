@@ -175,6 +175,8 @@ export const OBSERVERS: readonly Mutant[] = [
     to: "if (order === 0 && known!.record === undefined) return false;\n" +
       "  if (order === 0 && known!.record !== undefined) {",
     tests: ["regressions_test.ts"],
+    seedless:
+      "who believes a false absence tries to create, and the read behind the refusal shows the Lease, too",
   },
   {
     name: "release-behind-an-absence-believed",
