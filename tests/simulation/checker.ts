@@ -129,6 +129,11 @@ export class Checker {
     if (!read || floor === books.newest) books.mayMiss = true;
   }
 
+  /** A watch has shown all that it began with: nothing, if there was no Lease. */
+  begins({ index }: Subject, base: Version | undefined): void {
+    if (base?.record === undefined) this.#books[index]!.shown ??= base;
+  }
+
   /** A watch begins with the present state: whatever came before is a gap away. */
   watchesAnew({ index }: Subject): void {
     const books = this.#books[index]!;

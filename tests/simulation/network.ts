@@ -49,6 +49,8 @@ export class Stream {
   shown = 0;
   /** When the last event arrives: nothing overtakes it. */
   due = 0;
+  /** What it began with. */
+  base?: Version;
   /** Only newer versions are sent. */
   after = -Infinity;
 
@@ -305,6 +307,7 @@ export class Network {
     if (from === undefined) {
       const stale = host.hit(PLACE.staleRead);
       const base = stale ? server.asOf(time - host.some(PLACE.staleRead)) : server.present;
+      stream.base = base;
       stream.after = base?.rv ?? 0;
       if (base?.record !== undefined) this.#report(stream, base);
       this.#report(stream, {
@@ -399,7 +402,10 @@ export class Network {
       stream.opened = true;
       this.#sim.checker.watches(host, "open");
     }
-    if (stream.live && !known && what.type === "synced") this.#sim.checker.misses(host);
+    if (stream.live && !known && what.type === "synced") {
+      this.#sim.checker.misses(host);
+      this.#sim.checker.begins(host, stream.base);
+    }
     // What comes of a watch that was closed means nothing.
     if (known && stream.live) this.#sim.checker.received(host, what, host.now());
     this.#sim.step(host, { type: "watched", watch, event: known ? what.event : what });

@@ -152,6 +152,26 @@ const LOSSES: readonly Trouble[] = [
     },
   },
   {
+    what: "the Lease is made anew from an old release while a watch begins",
+    begin: (sim, leader) => {
+      const { server, hosts, mishaps } = sim;
+      const loss = { lostWithinMs: sim.plan.leaseDurationMs };
+      const fresh = hosts.find((host) => host !== leader && contends(host));
+      const old = server.log.findLast(({ kind, record }) => {
+        return kind === "release" && record?.released !== undefined;
+      })?.record?.lease;
+      if (fresh === undefined || old === undefined || mishaps.tokensAhead) return;
+      server.delete(sim.time);
+      sim.kill(fresh);
+      sim.boot(fresh);
+      const begun = () => fresh.streams.some(({ subscribed }) => subscribed);
+      if (!sim.run(sim.time + fresh.timing.attemptTimeoutMs, begun)) return loss;
+      const { uid: _uid, resourceVersion: _rv, ...metadata } = old.metadata;
+      server.write({ ...old, metadata }, "hand", -1, sim.time);
+      return loss;
+    },
+  },
+  {
     what: "it resigns, somebody edits the token of what it has released, and another starts anew",
     begin: (sim, leader) => {
       const { server, hosts, mishaps } = sim;
