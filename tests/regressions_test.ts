@@ -51,6 +51,19 @@ Deno.test("I4: a token that none can follow, once corrected, blocks nobody", () 
   assertEquals(rig.take("write")[0]?.kind, "acquire");
 });
 
+Deno.test("H12: an absence that was overtaken by the very next version is not believed", () => {
+  const rig = new Rig().begin({ type: "synced", rv: "7" });
+  const create = rig.only("write");
+  rig.answer(create, { kind: "conflict" });
+  rig.sleep(100);
+  const read = rig.only("read");
+  rig.show(held(8));
+  rig.take("write");
+  rig.answer(read, { kind: "missing" });
+  assertEquals(rig.take("write"), []);
+  assertEquals(rig.election.state.known?.record?.rv, "8");
+});
+
 Deno.test("I6: another make is waited out though the server goes back to a time before it", () => {
   const rig = first(byClientGo(unheld(1), 20));
   rig.sleep(5_000);

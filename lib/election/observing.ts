@@ -222,7 +222,9 @@ export function readAnswered(step: Step, reading: Reading, answer: Answer): bool
     reads.failures = 0;
     if (answer.kind === "lease") return learnAnswer(step, answer.record, reading.oldestRv);
     // Something else was learnt meanwhile: the answer may be older than that. Ask again.
-    if (oldestRv(state.known) !== reading.oldestRv) readBy(state, now.mono);
+    const overtaken = state.known?.rv !== reading.knownRv ||
+      oldestRv(state.known) !== reading.oldestRv;
+    if (overtaken) readBy(state, now.mono);
     else learnAbsent(step);
     return false;
   }
@@ -357,7 +359,7 @@ export function observingTick(step: Step): void {
     const timeoutAt = now.mono + settings.timing.attemptTimeoutMs;
     const demanded = reads.at <= now.mono;
     reads.at = Infinity;
-    state.reading = { id, oldestRv: oldestRv(known), demanded, timeoutAt };
+    state.reading = { id, oldestRv: oldestRv(known), knownRv: known?.rv, demanded, timeoutAt };
     step.effects.push({ type: "read", id });
   }
 }

@@ -141,6 +141,8 @@ export interface Reading {
   readonly id: number;
   /** The oldest version that its answer can truly show. */
   readonly oldestRv: string;
+  /** The newest version that was known when it was sent. */
+  readonly knownRv?: string;
   /** Whether something waits for the answer, so that a failure is tried again. */
   readonly demanded: boolean;
   readonly timeoutAt: number;

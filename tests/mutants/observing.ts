@@ -163,7 +163,7 @@ export const OBSERVERS: readonly Mutant[] = [
     name: "overtaken-absence-believed",
     breaks: "H12",
     file: OBSERVING,
-    from: "if (oldestRv(state.known) !== reading.oldestRv) readBy(state, now.mono);",
+    from: "if (overtaken) readBy(state, now.mono);",
     to: "if (state.reads.at === -Infinity) readBy(state, now.mono);",
     tests: ["regressions_test.ts"],
   },

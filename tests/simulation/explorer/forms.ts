@@ -53,7 +53,7 @@ export const STATE: Form = {
     failures: count,
   },
   exchange: { id: none, rv: version, timeoutAt: future },
-  reading: { id: none, oldestRv: version, timeoutAt: future },
+  reading: { id: none, oldestRv: version, knownRv: version, timeoutAt: future },
   reads: { at: future, lastAt: recent, failures: count },
   open: { sequence, sent: instant, renewMicros: none, token: version },
   pace: { at: future, failures: count },
