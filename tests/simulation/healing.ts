@@ -22,8 +22,9 @@ export function heal(sim: Simulation): void {
   const { plan: { leaseDurationMs }, chance } = sim;
   const well = sim.time;
   let limit = well + boundMs(sim);
-  const guarded = sim.hosts.some(({ guarded }) => guarded !== undefined);
-  let trouble = guarded ? undefined : drawTrouble(sim);
+  // What goes on under a guard has troubles, and an end, of its own.
+  const plain = isSwift(sim) && sim.hosts.every(({ guarded }) => guarded === undefined);
+  let trouble = plain ? drawTrouble(sim) : undefined;
   let steady = STEADY;
   let next: Host | undefined;
   for (;;) {
@@ -50,7 +51,7 @@ export function heal(sim: Simulation): void {
   sim.mishaps.clear();
   const idle = leaders(sim).find(({ guarded }) => guarded?.idle === true);
   if (idle !== undefined) throw new Violation("I7", `${idle.name} leads, and has no command`);
-  const roll = guarded ? 1 : chance.next();
+  const roll = plain ? chance.next() : 1;
   if (roll < LONG_CALM) beCalm(sim);
   else if (roll < 2 * LONG_CALM) lookOn(sim);
   proveDeath(sim);
@@ -94,17 +95,22 @@ function lost(leader: Host, job = leader.job!): () => boolean {
   return () => leader.job !== job || job.told || job.settled;
 }
 
+/** Where messages take nearly as long as an attempt may, nobody is at fault for what fails. */
+function isSwift({ hosts, plan: { latencyMs } }: Simulation): boolean {
+  return hosts.every(({ timing }) => 6 * latencyMs <= timing.attemptTimeoutMs);
+}
+
 /** Whether somebody leads for so long; he may lose his term only to one who is preferred. */
 function leads(sim: Simulation, leader: Host, forMs: number, trouble?: Trouble): boolean {
   const watches = dubiousWatches(sim);
   if (!sim.run(sim.time + forMs, lost(leader))) {
-    if (forMs >= STEADY * sim.plan.leaseDurationMs) lookAtWatches(sim, leader, watches, trouble);
+    if (isSwift(sim) && forMs >= STEADY * sim.plan.leaseDurationMs) {
+      lookAtWatches(sim, leader, watches, trouble);
+    }
     return true;
   }
   const preferred = sim.server.record?.preferredHolder;
-  // Where messages take nearly as long as an attempt may, nothing is for no reason.
-  const swift = 6 * sim.plan.latencyMs <= leader.timing.attemptTimeoutMs;
-  if (swift && (preferred === undefined || preferred === leader.identity)) {
+  if (isSwift(sim) && (preferred === undefined || preferred === leader.identity)) {
     const why = trouble === undefined ? "for no reason" : `because ${trouble.what}`;
     throw new Violation("I7", `${leader.name} loses its term ${why}`);
   }
