@@ -11,20 +11,12 @@ import { type Flags, HELP, parseFlags } from "./flags.ts";
 import { choose, type Plan, planText } from "./matrix.ts";
 import { missing } from "./missing.ts";
 import { killMentioning } from "./process_table.ts";
+import { readRecord, updateRecord } from "../support/record_file.ts";
 import { addRun, checkUncounted, type Reliability, summaryText } from "./record.ts";
 import { type Outcome, play, playUnsafe } from "./round.ts";
 
 /** D: short, so that many rounds can be played. */
 const LEASE_DURATION_MS = 3_000;
-
-function readRecord(file: string): Reliability {
-  try {
-    return JSON.parse(Deno.readTextFileSync(file));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return {};
-    throw error;
-  }
-}
 
 /** The rounds of a seed: each has dice of its own, so that more rounds change nothing of the first ones. */
 function plansOf({ seed, rounds, only }: Flags): Plan[] {
@@ -72,8 +64,7 @@ async function run(flags: Flags): Promise<number> {
   const { seed, rounds, record } = flags;
   const reason = await missing();
   if (reason !== undefined) throw new Error(`Cannot play with real processes: ${reason}`);
-  const before = record === undefined ? {} : readRecord(record);
-  checkUncounted(before, seed);
+  if (record !== undefined) checkUncounted(readRecord(record), seed);
   console.log(`seed ${seed}, ${rounds} rounds, D = ${LEASE_DURATION_MS / 1_000} s`);
   await using plane = await ControlPlane.start({ audit: LEASE_WRITES });
   const stage = { plane, namespace: "unsafe", leaseDurationMs: LEASE_DURATION_MS };
@@ -82,10 +73,7 @@ async function run(flags: Flags): Promise<number> {
   if (staleActs === 0 || refused === 0) throw new Error("Cannot judge anybody: no overlap is seen");
   const played = await playAll(plane, flags, plansOf(flags));
   const result = { seed, rounds, ...played, staleActsSeenOnPurpose: staleActs };
-  if (record !== undefined) {
-    const text = JSON.stringify(addRun(before, result), undefined, 2);
-    await Deno.writeTextFile(record, text + "\n");
-  }
+  if (record !== undefined) updateRecord(record, (before: Reliability) => addRun(before, result));
   console.log(`\n${summaryText(addRun({}, result).realProcesses!)}`);
   for (const violation of played.violations) console.log(violation);
   return played.violations.length === 0 ? 0 : 1;

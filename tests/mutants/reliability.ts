@@ -84,18 +84,3 @@ export function addTests(
 ): Reliability {
   return { ...record, mutants: { ...record.mutants, killed, survived } };
 }
-
-/** Reads a record; an empty one if there is no file. */
-export function readRecord(file: string): Reliability {
-  try {
-    return JSON.parse(Deno.readTextFileSync(file));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return {};
-    throw error;
-  }
-}
-
-/** Writes a record. */
-export function writeRecord(file: string, record: Reliability): void {
-  Deno.writeTextFileSync(file, JSON.stringify(record, undefined, 2) + "\n");
-}

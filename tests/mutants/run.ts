@@ -9,12 +9,12 @@ import { MUTANTS, TESTS } from "./mutants.ts";
 import {
   addSeeds,
   addTests,
-  readRecord,
+  type Reliability,
   type SeedRun,
   type SeedVerdict,
-  writeRecord,
 } from "./reliability.ts";
 import type { Verdict } from "./verdict.ts";
+import { updateRecord } from "../support/record_file.ts";
 import { Workshop } from "./workshop.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -194,7 +194,9 @@ async function main({ only, list, jobs, seeds, record }: MutantFlags): Promise<n
   if (seeds !== undefined) {
     const run = await playSeeds(workshop, mutants, seeds);
     const names = MUTANTS.map(({ name }) => name);
-    if (record !== undefined) writeRecord(record, addSeeds(readRecord(record), run, names));
+    if (record !== undefined) {
+      updateRecord(record, (before: Reliability) => addSeeds(before, run, names));
+    }
     return 0;
   }
   const hunt = new Hunt(workshop);
@@ -209,7 +211,10 @@ async function main({ only, list, jobs, seeds, record }: MutantFlags): Promise<n
   if (broken + stale > 0) console.log(`${broken} broken, ${stale} stale: mend them`);
   console.log(`${killed + hung} killed, ${survived} survived`);
   if (record !== undefined) {
-    writeRecord(record, addTests(readRecord(record), { killed: killed + hung, survived }));
+    updateRecord(
+      record,
+      (before: Reliability) => addTests(before, { killed: killed + hung, survived }),
+    );
   }
   return survived + broken + stale > 0 ? 1 : 0;
 }

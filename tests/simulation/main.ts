@@ -9,7 +9,8 @@ import { type Flags, HELP, parseFlags } from "./flags.ts";
 import { makePlan } from "./planner.ts";
 import { LEADER } from "./plan.ts";
 import { playParallel } from "./pool.ts";
-import { addRun, checkUncounted, nextSeed, readRecord, updateRecord } from "./reliability.ts";
+import { addRun, checkUncounted, nextSeed, type Reliability } from "./reliability.ts";
+import { readRecord, updateRecord } from "../support/record_file.ts";
 import { shorten } from "./shorten.ts";
 import { simulate } from "./simulation.ts";
 import { Tally } from "./tally.ts";
@@ -55,11 +56,13 @@ function explain({ seed, message }: Found): void {
 /** The seeds that the flags ask for. */
 function rangeOf({ seeds, record }: Flags): { first: number; count: number } {
   if (seeds !== undefined) {
-    if (record !== undefined) checkUncounted(readRecord(record).simulator?.ranges, ...seeds);
+    if (record !== undefined) {
+      checkUncounted(readRecord<Reliability>(record).simulator?.ranges, ...seeds);
+    }
     return { first: seeds[0], count: seeds[1] - seeds[0] + 1 };
   }
   if (record !== undefined) {
-    const first = nextSeed(readRecord(record).simulator?.ranges);
+    const first = nextSeed(readRecord<Reliability>(record).simulator?.ranges);
     return { first, count: SEEDS - first };
   }
   const first = crypto.getRandomValues(new Uint32Array(1))[0]!;
@@ -102,7 +105,7 @@ async function playMany(flags: Flags): Promise<number> {
   all.spentMs = (spent.user - user + spent.system - system) / 1_000;
   if (record !== undefined) {
     const run = { first, count: all.played, ...all };
-    updateRecord(record, (before) => addRun(before, run));
+    updateRecord(record, (before: Reliability) => addRun(before, run));
   }
   const { tally, found, played } = all;
   const faults = tally.faults.reduce((sum, count) => sum + count, 0);

@@ -6,11 +6,10 @@ import {
   addScope,
   addShellRun,
   nextSeed,
-  readRecord,
   type Reliability,
   type Run,
-  updateRecord,
 } from "./reliability.ts";
+import { readRecord, updateRecord } from "../support/record_file.ts";
 import { Tally } from "./tally.ts";
 
 const MAIN = new URL("main.ts", import.meta.url).pathname;
@@ -114,11 +113,14 @@ Deno.test("a record keeps the last exploration of each scope, beside what others
     Deno.writeTextFileSync(file, '{"more": [1]}');
     const seen = { transitions: 1, depth: 1, complete: false };
     for (const [scope, states] of [["a", 10], ["b", 20], ["a", 15]] as const) {
-      updateRecord(file, (record) => addScope(record, { ...seen, scope, states }));
+      updateRecord(file, (record: Reliability) => addScope(record, { ...seen, scope, states }));
     }
     const violation = "I1";
-    updateRecord(file, (record) => addScope(record, { ...seen, scope: "c", states: 1, violation }));
-    const { explorer, more } = readRecord(file);
+    updateRecord(
+      file,
+      (record: Reliability) => addScope(record, { ...seen, scope: "c", states: 1, violation }),
+    );
+    const { explorer, more } = readRecord<Reliability>(file);
     assertEquals([explorer?.states, explorer?.violations], [36, 1]);
     assertEquals(explorer?.scopes.map(({ scope }) => scope), ["b", "a", "c"]);
     assertEquals(more, [1]);

@@ -170,23 +170,6 @@ export function addScope(record: Reliability, one: ExploredScope): Reliability {
   };
 }
 
-/** Reads a record; one that is not there yet is empty. */
-export function readRecord(file: string): Reliability {
-  try {
-    return JSON.parse(Deno.readTextFileSync(file));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return {};
-    throw error;
-  }
-}
-
-/** Reads a record, changes it and writes it back at once, since several programs share it. */
-export function updateRecord(file: string, change: (record: Reliability) => Reliability): void {
-  const text = JSON.stringify(change(readRecord(file)), undefined, 2);
-  Deno.writeTextFileSync(`${file}.new`, text + "\n");
-  Deno.renameSync(`${file}.new`, file);
-}
-
 /**
  * Makes sure that no seed is counted twice.
  *

@@ -2,7 +2,8 @@
 import { explore, type Figures } from "./explorer.ts";
 import { parseFlags } from "./flags.ts";
 import { FAULTS, type Scope } from "./scope.ts";
-import { addScope, updateRecord } from "../reliability.ts";
+import { addScope, type Reliability } from "../reliability.ts";
+import { updateRecord } from "../../support/record_file.ts";
 import { timeline } from "../timeline.ts";
 
 const whole = (number: number) => Math.round(number).toLocaleString("en");
@@ -41,7 +42,7 @@ export function main(args: readonly string[]): number {
     const { states, transitions, depth, complete } = found;
     const violation = found.violation?.message;
     const seen = { scope: scopeText(scope), states, transitions, depth, complete, violation };
-    updateRecord(record, (before) => addScope(before, seen));
+    updateRecord(record, (before: Reliability) => addScope(before, seen));
   }
   if (found.violation !== undefined) {
     console.log(`VIOLATION ${found.violation.message}\n`);

@@ -1,6 +1,7 @@
 // `deno task simulate-shell`: plays electors, their loops and their watches in virtual time, seed by seed.
 import { mixed } from "../dice.ts";
-import { addShellRun, checkUncounted, readRecord, updateRecord } from "../reliability.ts";
+import { addShellRun, checkUncounted, type Reliability } from "../reliability.ts";
+import { readRecord, updateRecord } from "../../support/record_file.ts";
 import { timeline } from "../timeline.ts";
 import { run, type ShellOutcome } from "./shell.ts";
 
@@ -78,12 +79,14 @@ async function playOne(seed: number): Promise<number> {
 /** Plays many. @returns The exit code. */
 async function playAll({ seeds, minutes, record }: ShellFlags): Promise<number> {
   const [first, last] = seeds ?? [mixed(Date.now(), 1) >>> 1, SEEDS - 1];
-  if (record !== undefined) checkUncounted(readRecord(record).shell?.ranges, first, last);
+  if (record !== undefined) {
+    checkUncounted(readRecord<Reliability>(record).shell?.ranges, first, last);
+  }
   const endAt = performance.now() + (minutes ?? (seeds ? Infinity : 1)) * 60_000;
   const sum = { seeds: 0, simulatedMs: 0, events: 0, terms: 0, acts: 0, faults: 0 };
   const keep = (violations: number) => {
     if (record === undefined) return;
-    updateRecord(record, (before) => addShellRun(before, first, sum, violations));
+    updateRecord(record, (before: Reliability) => addShellRun(before, first, sum, violations));
   };
   const began = performance.now();
   let toldAt = began;
