@@ -6,6 +6,7 @@ import { until } from "./support/until.ts";
 import { importFlags, TestProcess } from "./support/processes.ts";
 
 const FIXTURE = new URL("./support/sweeping.ts", import.meta.url).pathname;
+const FOREIGN = new URL("./support/sweeping_foreign.ts", import.meta.url).pathname;
 const HAS_PYTHON = LINUX && await runs("python3");
 
 /** What hides processes of other users, also from root and its group. */
@@ -17,6 +18,9 @@ const HIDING = [
   `mount -t proc -o hidepid=2,gid=65533 proc /proc && exec setpriv --bounding-set=-sys_ptrace "$@"`,
   "sh",
 ];
+/** Makes a PID namespace, in which `/proc` shows the one without. */
+const UNSHARE = ["unshare", "--pid", "--fork", "--kill-child"];
+const CAN_UNSHARE = LINUX && await runs(UNSHARE[0]!, [...UNSHARE.slice(1), "bash", "--version"]);
 const CAN_HIDE = LINUX && await runs(HIDING[0]!, [...HIDING.slice(1), "true"]);
 
 async function runs(program: string, args: string[] = ["--version"]): Promise<boolean> {
@@ -80,6 +84,24 @@ Deno.test({
         exec setpriv --reuid=65534 --regid=65534 --clear-groups sh -c ": > \"$UP\"; exec sleep 600"' &)`,
       HIDING,
     ),
+});
+
+Deno.test({
+  name: "sweep: nobody is killed by the numbers of another PID namespace",
+  ignore: !CAN_UNSHARE,
+  async fn() {
+    // The second process there; the second one of /proc may have a child of any number.
+    const play = `"$@" & guard=$!
+      for i in 1 2 3 4 5 6 7 8; do sleep 600 & done
+      wait $guard; echo $?; jobs -p > /dev/null; jobs -r | wc -l`;
+    const flags = [...await importFlags(), "--quiet", "--allow-all"];
+    const guard = [Deno.execPath(), "run", ...flags, FOREIGN];
+    await using process = TestProcess.command(UNSHARE[0]!, {
+      args: [...UNSHARE.slice(1), "bash", "-c", play, "bash", ...guard],
+    });
+    const [, unprovable, code, living] = /^(.*)\n(\d+)\n(\d+)\n$/.exec(await process.stdout) ?? [];
+    assertEquals([unprovable, code, living], ["/proc does not show this process", "0", "8"]);
+  },
 });
 
 Deno.test({

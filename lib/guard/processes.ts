@@ -6,6 +6,9 @@
 import { type Libc, openLibc } from "./libc.ts";
 import type { Exit } from "./messages.ts";
 
+/** Numbers in a `/proc` of another PID namespace are other processes here: nobody may be killed by them. */
+const FOREIGN = "/proc does not show this process";
+
 /** A line of the process table. */
 interface Entry {
   readonly pid: number;
@@ -49,8 +52,7 @@ export class Processes {
   #settle(): string | undefined {
     if (typeof this.#libc === "string") return this.#libc;
     if (!this.#libc.becomeSubreaper()) return "the kernel refuses to make this a child subreaper";
-    if (readEntry("self")?.pid !== Deno.pid) return "/proc does not show this process";
-    return undefined;
+    return isOurs() ? undefined : FOREIGN;
   }
 
   /** Has a child left to Deno, until it has ended. */
@@ -83,6 +85,7 @@ export class Processes {
     this.reap();
     let found = this.#reaped;
     this.#reaped = 0;
+    if (!isOurs()) return { found, unprovable: FOREIGN };
     try {
       const table = readTable();
       const below = [...descendants(table, Deno.pid, spared), ...hiddenChildren(table)];
@@ -117,7 +120,8 @@ export class Deputy {
   constructor(mark: string, guard?: number) {
     this.#mark = mark;
     // The parent of one whose guard has died already is a stranger.
-    this.#guard = guard !== undefined && guard === Deno.ppid ? readEntry(`${guard}`) : undefined;
+    const isParent = guard !== undefined && guard === Deno.ppid;
+    this.#guard = isParent && isOurs() ? readEntry(`${guard}`) : undefined;
   }
 
   /**
@@ -146,8 +150,8 @@ export class Deputy {
    */
   async kill(command: number | undefined, pause: () => Promise<void>): Promise<void> {
     if (command !== undefined) kill(-command);
-    // Without /proc there is nobody else to be found.
-    if (Deno.build.os !== "linux") return;
+    // Without a /proc of ours there is nobody else to be found.
+    if (Deno.build.os !== "linux" || !isOurs()) return;
     for (let clean = 0; clean < 2; await pause()) {
       const table = readTable();
       const below = this.#known = this.#below(table);
@@ -286,6 +290,11 @@ function textOf(path: string): string {
 function hiddenChildren(table: readonly Entry[]): number[] {
   const shown = new Set(table.map(({ pid }) => pid));
   return listChildren(Deno.pid).filter((pid) => !shown.has(pid));
+}
+
+/** Whether `/proc` shows the processes that can be reached from here. */
+function isOurs(): boolean {
+  return readEntry("self")?.pid === Deno.pid;
 }
 
 function readTable(): Entry[] {
