@@ -288,7 +288,9 @@ test("a loss by evidence stops the command at once, and it runs again in the nex
   rig.server.leases.patch("default", "x", { spec: { holderIdentity: "somebody" } });
   const { reason } = await process.event("lost");
   assertEquals(reason, "superseded");
-  await process.event("command-ended");
+  // The guard logs it, perhaps before the elector has logged the loss.
+  const hasEnded = () => process.log.some(({ event }) => event === "command-ended");
+  await until("the end of the command", hasEnded);
   rig.server.leases.delete("default", "x");
   const again = await process.event("command-started");
   await until("the second term", () => rig.read("terms").trim().split("\n").length === 3);
