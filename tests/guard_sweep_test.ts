@@ -6,7 +6,7 @@ import { until } from "./support/until.ts";
 import { importFlags, TestProcess } from "./support/processes.ts";
 
 const FIXTURE = new URL("./support/sweeping.ts", import.meta.url).pathname;
-const FOREIGN = new URL("./support/sweeping_foreign.ts", import.meta.url).pathname;
+const DEPUTY = new URL("./support/deputy.ts", import.meta.url).pathname;
 const HAS_PYTHON = LINUX && await runs("python3");
 
 /** What hides processes of other users, also from root and its group. */
@@ -18,6 +18,10 @@ const HIDING = [
   `mount -t proc -o hidepid=2,gid=65533 proc /proc && exec setpriv --bounding-set=-sys_ptrace "$@"`,
   "sh",
 ];
+/** What lets even root kill nobody of another user. */
+const POWERLESS = ["setpriv", "--bounding-set=-kill"];
+const CAN_LAY_DOWN = LINUX &&
+  await runs(POWERLESS[0]!, [...POWERLESS.slice(1), "bash", "--version"]);
 /** Makes a PID namespace, in which `/proc` shows the one without. */
 const UNSHARE = ["unshare", "--pid", "--fork", "--kill-child"];
 const CAN_UNSHARE = LINUX && await runs(UNSHARE[0]!, [...UNSHARE.slice(1), "bash", "--version"]);
@@ -95,12 +99,32 @@ Deno.test({
       for i in 1 2 3 4 5 6 7 8; do sleep 600 & done
       wait $guard; echo $?; jobs -p > /dev/null; jobs -r | wc -l`;
     const flags = [...await importFlags(), "--quiet", "--allow-all"];
-    const guard = [Deno.execPath(), "run", ...flags, FOREIGN];
+    const guard = [Deno.execPath(), "run", ...flags, DEPUTY];
     await using process = TestProcess.command(UNSHARE[0]!, {
       args: [...UNSHARE.slice(1), "bash", "-c", play, "bash", ...guard],
     });
     const [, unprovable, code, living] = /^(.*)\n(\d+)\n(\d+)\n$/.exec(await process.stdout) ?? [];
     assertEquals([unprovable, code, living], ["/proc does not show this process", "0", "8"]);
+  },
+});
+
+Deno.test({
+  name: "an elector does not wait for those that it may not kill",
+  ignore: !CAN_LAY_DOWN,
+  async fn() {
+    // The shell is the guard here, and the one that sleeps its command.
+    const play = `setpriv --reuid=65534 --regid=65534 --clear-groups sleep 600 <&- >&- 2>&- &
+      echo $!; sleep 0.3; "$@"; echo $?`;
+    const flags = [...await importFlags(), "--quiet", "--allow-all"];
+    const deputy = [Deno.execPath(), "run", ...flags, DEPUTY];
+    await using process = TestProcess.command(POWERLESS[0]!, {
+      args: [...POWERLESS.slice(1), "bash", "-c", play, "bash", ...deputy],
+    });
+    await until("its end", () => process.ended);
+    const [pid, , code] = (await process.stdout).split("\n");
+    assert(lives(Number(pid)));
+    Deno.kill(Number(pid), "SIGKILL");
+    assertEquals(code, "0");
   },
 });
 

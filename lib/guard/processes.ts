@@ -155,9 +155,10 @@ export class Deputy {
     for (let clean = 0; clean < 2; await pause()) {
       const table = readTable();
       const below = this.#known = this.#below(table);
-      for (const { pid } of below) kill(pid);
+      // Those that this may not kill are not waited for: nothing is claimed, and they may live for ever.
+      const killed = below.filter(({ pid }) => kill(pid));
       const kept = new Set([Deno.pid, ...below.map(({ pid }) => pid)]);
-      const found = below.length + await killCarriers(table, this.#mark, kept);
+      const found = killed.length + await killCarriers(table, this.#mark, kept);
       clean = found === 0 ? clean + 1 : 0;
     }
   }
@@ -177,15 +178,15 @@ export class Deputy {
   }
 }
 
-/** Sends a signal, unless there is nobody to get it. @returns Whether there was. */
+/** Sends a signal, unless there is nobody to get it, or that one may not be sent any. @returns Whether it was. */
 export function kill(pid: number, signal: string = "SIGKILL"): boolean {
   try {
     Deno.kill(pid, signal as Deno.Signal);
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
-    // A process of somebody else: it is seen in every pass, and so nothing is proven.
-    if (error instanceof Deno.errors.PermissionDenied) return true;
+    // A process of somebody else: it is seen in every pass of a guard, and so nothing is proven.
+    if (error instanceof Deno.errors.PermissionDenied) return false;
     throw error;
   }
 }

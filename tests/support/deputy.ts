@@ -1,4 +1,4 @@
-/** Kills where `/proc` may be of another PID namespace, and tells why nothing is proven. */
+/** Kills as a guard does, then as an elector whose guard is its parent; tells why nothing is proven, if so. */
 import { Deputy, Processes } from "../../lib/guard/processes.ts";
 
 const mark = `K8SENSUS_MARK_${crypto.randomUUID().replaceAll("-", "")}`;
