@@ -202,10 +202,12 @@ function calm(sim: Simulation): void {
     if (host.guarded?.whole === false) sim.kill(host);
     sim.arm(host);
   }
-  const flights = agenda.latest(EVENT.request, EVENT.ended);
-  sim.run(
-    Math.max(sim.time, flights, agenda.latest(EVENT.settle, EVENT.settle), mishaps.closedUntil),
-  );
+  const kinds = [[EVENT.request, EVENT.ended], [EVENT.settle, EVENT.settle], [
+    EVENT.guard,
+    EVENT.heard,
+  ]] as const;
+  const flights = kinds.map(([first, last]) => agenda.latest(first, last));
+  sim.run(Math.max(sim.time, ...flights, mishaps.closedUntil));
   mishaps.repair();
   for (const host of hosts) {
     if (host.make !== "k8sensus") continue;
