@@ -16,6 +16,13 @@ const STEADY_AGAIN = 0.3;
 const LONG_CALM = 0.03;
 const LONG_CALM_MS = 240_000;
 
+/** What may be on its way when the faults end: from one kind of event to another. */
+const UNDER_WAY = [
+  [EVENT.request, EVENT.ended],
+  [EVENT.settle, EVENT.settle],
+  [EVENT.guard, EVENT.heard],
+] as const;
+
 /** Ends all faults, and looks at what becomes of it. */
 export function heal(sim: Simulation): void {
   calm(sim);
@@ -202,11 +209,7 @@ function calm(sim: Simulation): void {
     if (host.guarded?.whole === false) sim.kill(host);
     sim.arm(host);
   }
-  const kinds = [[EVENT.request, EVENT.ended], [EVENT.settle, EVENT.settle], [
-    EVENT.guard,
-    EVENT.heard,
-  ]] as const;
-  const flights = kinds.map(([first, last]) => agenda.latest(first, last));
+  const flights = UNDER_WAY.map(([first, last]) => agenda.latest(first, last));
   sim.run(Math.max(sim.time, ...flights, mishaps.closedUntil));
   mishaps.repair();
   for (const host of hosts) {
