@@ -102,13 +102,14 @@ const RIDES: readonly Trouble[] = [
 const LOSSES: readonly Trouble[] = [
   {
     what: "another is preferred",
-    begin: ({ server, hosts, time, plan: { leaseDurationMs } }, leader) => {
+    begin: ({ server, hosts, time, plan: { leaseDurationMs, faults } }, leader) => {
       const next = hosts.find((host) =>
         host !== leader && hears(host) && host.timing.leaseDurationMs === leaseDurationMs
       );
       if (next === undefined) return;
       server.edit(time, ({ spec }) => void (spec.preferredHolder = next.identity));
-      return { lostWithinMs: leaseDurationMs, next };
+      const clear = !faults.some(({ kind }) => BLUR.includes(kind));
+      return { lostWithinMs: leaseDurationMs, next: clear ? next : undefined };
     },
   },
   {

@@ -1,5 +1,5 @@
 // What a write of a contender must and must not say.
-import { ANNOTATION, type Lease, type LeaseRecord, readMicroTime } from "../../lib/lease.ts";
+import { ANNOTATION, type Lease, type LeaseRecord } from "../../lib/lease.ts";
 import type { WriteKind } from "../../lib/election.ts";
 
 /** An annotation that is none of our business. */
@@ -12,7 +12,7 @@ export function saysAmiss(
   replaced: LeaseRecord,
 ): string | undefined {
   const { spec, metadata: { annotations } } = lease;
-  const { token, renewMicros = 0, transitions } = replaced;
+  const { token, transitions } = replaced;
   const foreign = replaced.lease.metadata.annotations?.[FOREIGN_NOTE];
   if (annotations?.[FOREIGN_NOTE] !== foreign) return "something into annotations of others";
   if (kind !== "release" && annotations?.[ANNOTATION.released] !== undefined) {
@@ -25,8 +25,8 @@ export function saysAmiss(
   }
   if (annotations?.[ANNOTATION.token] !== token) return "another token";
   // Others compare texts, some of them in whole seconds; clocks may be set back.
-  const unit = kind === "renew" ? 1e6 : 1;
-  const before = Math.floor(renewMicros / unit);
-  const later = Math.floor((readMicroTime(spec.renewTime) ?? 0) / unit) > before;
+  const length = kind === "renew" ? "2026-01-01T00:00:00".length : undefined;
+  const [before = "", now = ""] = [replaced.lease.spec.renewTime, spec.renewTime];
+  const later = now.slice(0, length) > before.slice(0, length);
   return later ? undefined : "a time that is not later than the last";
 }
