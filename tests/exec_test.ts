@@ -60,6 +60,14 @@ test("a client that never ends its request holds up nobody's end", async (rig) =
   assertEquals((await process.exit).code, 0);
 });
 
+test("a guard that cannot reach the API server says so at the start", async (rig) => {
+  rig.server.before = ({ verb }) =>
+    verb === "get" ? new Response("no", { status: 503 }) : undefined;
+  const process = await rig.sh("sleep 600");
+  const { msg } = await process.event("unreachable");
+  assertStringIncludes(msg as string, "503");
+});
+
 test("stdin and stdout are the command's own", async (rig) => {
   const child = new Deno.Command("deno", {
     args: ["run", ...await importFlags(), "--quiet", "-A", MAIN, ...rig.execArgs(), "--", "cat"],

@@ -269,9 +269,7 @@ export class Warden {
     const first = !this.#clients.has(session);
     try {
       this.#clients.set(session, new Client({ ...route, credentials }, this.#clock));
-      // The first connection of a process takes 40 ms, for all the authorities that it might trust: it is
-      // made now, when nobody waits for it.
-      if (first) this.#warm(session);
+      if (first) this.#greet(session);
     } catch (error) {
       this.#tell("error", "refused", `cannot use the API server that it named: ${error}`);
     }
@@ -291,6 +289,24 @@ export class Warden {
     const facts = this.#facts.get(session);
     if (client === undefined || facts === undefined) return undefined;
     return new Leases(client, facts.namespace, facts.leaseName, { clock: this.#clock });
+  }
+
+  /**
+   * Makes the first connection, when nobody waits for it: it takes 40 ms, for all the authorities that might
+   * be trusted. And tells if there is none, which otherwise only a crash would show.
+   */
+  #greet(session: number): void {
+    this.#request({ id: -session, session }, async (leases, signal) => {
+      const answer = await leases.read(signal);
+      if (answer.kind === "unknown" || answer.kind === "refused") {
+        this.#tell(
+          "warn",
+          "unreachable",
+          `the guard cannot read the Lease (${answer.message}): after a crash nothing would be released now`,
+        );
+      }
+      return answer;
+    });
   }
 
   /** Opens a connection. No request of the machine has such a number, so nobody waits for the answer. */
@@ -352,10 +368,9 @@ export class Warden {
     );
     if (Deno.pid === 1) {
       this.#tell(
-        "warn",
+        "info",
         "limits",
-        "this guard is process 1: if it is killed, the container ends with it, and the Lease runs out; " +
-          "start it under an init such as tini",
+        "this guard is process 1: if it ends, so does all in the container, and the Lease runs out by itself",
       );
     }
     const { unprovable } = this.#processes;
