@@ -68,6 +68,20 @@ test("a guard that cannot reach the API server says so at the start", async (rig
   assertStringIncludes(msg as string, "503");
 });
 
+test("the command inherits what is no text in the environment, too", async (rig) => {
+  const { stdout } = await new Deno.Command("sh", {
+    args: [
+      "-c",
+      `export ODD="$(printf '\\377')"; exec "$@"`,
+      ...["sh", Deno.execPath(), "run", ...await importFlags(), "--quiet", "-A", MAIN],
+      ...[...rig.execArgs(), "--", "sh", "-c", `printf %s "$ODD"`],
+    ],
+    stderr: "null",
+    env: { NO_PROXY: "127.0.0.1" },
+  }).output();
+  assertEquals(stdout, new Uint8Array([0xff]));
+});
+
 test("stdin and stdout are the command's own", async (rig) => {
   const child = new Deno.Command("deno", {
     args: ["run", ...await importFlags(), "--quiet", "-A", MAIN, ...rig.execArgs(), "--", "cat"],

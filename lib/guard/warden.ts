@@ -108,6 +108,8 @@ export class Warden {
    */
   static async run(options: WardenOptions): Promise<number> {
     using _thread = keepThread();
+    // Those of a guard above this one are no business of what this one starts.
+    for (const name of Object.values(GUARD_ENV)) Deno.env.delete(name);
     const folder = makeFolder();
     try {
       const warden = new Warden(options, folder);
@@ -186,7 +188,6 @@ export class Warden {
     const { ward, command } = this.#options;
     const exec = command !== undefined;
     const env: Record<string, string> = {
-      ...Deno.env.toObject(),
       [GUARD_ENV.socket]: this.#path,
       [GUARD_ENV.secret]: this.#secret,
       ...(exec
@@ -206,13 +207,10 @@ export class Warden {
 
   #spawnCommand(extra: Readonly<Record<string, string>>): void {
     const env: Record<string, string> = {
-      ...Deno.env.toObject(),
       ...extra,
       ...(HAS_UPTIME ? { K8SENSUS_DEADLINE_FILE: this.#deadline.path } : {}),
       [this.#mark]: "1",
     };
-    // They are ours, and no business of a guarded program within the command.
-    for (const name of Object.values(GUARD_ENV)) delete env[name];
     const { exit, pid } = this.#spawn(this.#options.command!, env);
     this.#commandPid = pid;
     if (pid !== undefined) this.step({ type: "spawned", pid });
@@ -222,7 +220,11 @@ export class Warden {
     });
   }
 
-  /** Starts a program in a session of its own; one that cannot be started ends with 126 or 127. */
+  /**
+   * Starts a program in a session of its own; one that cannot be started ends with 126 or 127.
+   *
+   * @param env What is added to our own environment, which it inherits as it is, be it text or not.
+   */
   #spawn(
     { program, args }: Program,
     env: Record<string, string>,
@@ -232,7 +234,6 @@ export class Warden {
       const child = new Deno.Command(program, {
         args: [...args],
         env,
-        clearEnv: true,
         stdin: "inherit",
         stdout: "inherit",
         stderr: "inherit",
