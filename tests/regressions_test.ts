@@ -71,6 +71,30 @@ Deno.test("I6: another make is waited out though the server goes back to a time 
   assertGreater(rig.election.takeAt() - rig.mono, 2 * D);
 });
 
+Deno.test("I6: a term of which only old news has told makes the release of an earlier one void", () => {
+  const rig = first(held(10));
+  rig.sleep(5_000);
+  const malformed = edited(held(20), 30, (l) => l.metadata.annotations![ANNOTATION.token] = "x");
+  rig.answer(rig.only("read"), { kind: "lease", record: malformed });
+  rig.show(held(20));
+  rig.endWatch("failed");
+  while (rig.effects.every(({ type }) => type !== "read")) rig.sleep(100);
+  rig.answer(rig.only("read"), { kind: "lease", record: released(40, held(10)) });
+  assertEquals(rig.election.state.known?.rv, "40");
+  assertGreater(rig.election.takeAt() - rig.mono, D - 1);
+});
+
+Deno.test("I6: a release that was believed is not, once old news tells of a later term", () => {
+  const rig = first(held(10));
+  rig.endWatch("failed");
+  while (rig.effects.every(({ type }) => type !== "read")) rig.sleep(100);
+  rig.answer(rig.only("read"), { kind: "lease", record: released(40, held(10)) });
+  assert(rig.election.state.known?.free);
+  while (rig.election.state.watch.phase === "closed") rig.sleep(10);
+  rig.show(held(20));
+  assert(!rig.election.state.known?.free);
+});
+
 Deno.test("I6: a released record created where the watch saw nothing proves nothing", () => {
   const rig = new Rig().begin({ type: "synced", rv: "9" });
   rig.take("write");

@@ -49,7 +49,10 @@ function learn(step: Step, record: LeaseRecord, source: Source): boolean {
   const { known, watch, longest } = state;
   const order = known === undefined ? 1 : compareTokens(record.rv, known.rv);
   remember(state, record.token);
-  if (order < 0) return false;
+  if (order < 0) {
+    outdate(state, record);
+    return false;
+  }
   // A version that was said to be gone, and is shown again, is taken for a new one.
   if (order === 0 && known!.record !== undefined) {
     // One number for two versions: it was given out twice.
@@ -108,6 +111,18 @@ function learn(step: Step, record: LeaseRecord, source: Source): boolean {
     );
   }
   return false;
+}
+
+/** What is too old to be believed may still tell of a later term than any that was known: an older release proves nothing. */
+function outdate(state: State, { token, durationMs }: LeaseRecord): void {
+  const { known, longest } = state;
+  if (token === undefined || token === "malformed") return;
+  if (longest.token !== undefined && compareTokens(token, longest.token) <= 0) return;
+  state.longest = { ms: Math.max(longest.ms, durationMs ?? 0), token };
+  const released = known?.record?.released?.token;
+  if (released !== undefined && compareTokens(released, token) < 0) {
+    state.known = { ...known!, free: false, pending: false };
+  }
 }
 
 function tellHolder(step: Step): void {

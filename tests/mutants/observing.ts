@@ -11,6 +11,23 @@ const ELECTION = "lib/election.ts";
 
 export const OBSERVERS: readonly Mutant[] = [
   {
+    name: "old-news-of-a-later-term-overlooked",
+    breaks: "I6",
+    file: OBSERVING,
+    from: "    outdate(state, record);\n",
+    to: "",
+    tests: ["regressions_test.ts"],
+  },
+  {
+    name: "release-believed-beyond-old-news-of-a-later-term",
+    breaks: "I6",
+    file: OBSERVING,
+    from:
+      "state.known = { ...known!, free: false, pending: false };\n  }\n}\n\nfunction tellHolder",
+    to: "}\n}\n\nfunction tellHolder",
+    tests: ["regressions_test.ts"],
+  },
+  {
     name: "longer-duration-told-each-time",
     breaks: "H9",
     file: OBSERVING,
