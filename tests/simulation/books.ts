@@ -1,6 +1,7 @@
 // What is known of one life of one contender, from outside: what it sent, what has come to it, what it was told.
 import type { Instant } from "../../lib/clock.ts";
 import type { LeaseRecord } from "../../lib/lease.ts";
+import type { Timing } from "../../lib/timing.ts";
 import type { Version } from "./lease_server.ts";
 
 /** What a write that was sent says. */
@@ -56,6 +57,8 @@ export class Books {
   relapse?: Version;
   /** As far as it knows, there may be no Lease. */
   mayMiss = true;
+  /** The newest version of which it knows that there was no Lease. */
+  missing = 0;
   /** Its watch is open; it was told that it may not watch. */
   watching = false;
   blind = false;
@@ -76,6 +79,18 @@ export class Books {
   /** Whether a term is under way. */
   get underWay(): boolean {
     return this.phase === "going" || this.phase === "told";
+  }
+
+  /** H16: what comes to a process whose time has passed meanwhile finds a term that is over for good. */
+  wakes({ fenceMs, stopMs }: Timing, now: Instant): void {
+    if (!this.underWay || this.confirmed === undefined) return;
+    if (left(this.confirmed, fenceMs, now) <= 0) this.overslept = this.term;
+    if (left(this.confirmed, stopMs, now) <= 0) this.stopped = this.term;
+  }
+
+  /** When the work of a term that was told to stop has had its time, by the monotonic clock. */
+  drainedAt(drainMs: number): number {
+    return this.phase === "none" || this.phase === "going" ? Infinity : this.toldAt + drainMs;
   }
 
   /** The write of its own that made this record, untouched by others and not made void by a later one. */

@@ -86,7 +86,7 @@ export class Checker {
    */
   received(subject: Subject, version: Version, now: Instant, floor?: number): void {
     const books = this.#books[subject.index]!;
-    oversleeps(books, subject, now);
+    books.wakes(subject.timing, now);
     if (floor === undefined) {
       const follows = isExport(version) && books.shown === version.before;
       if (follows && !books.versions.includes(version)) books.witnessed.add(version);
@@ -106,9 +106,12 @@ export class Checker {
       }
     }
     if (record !== undefined) {
-      if (rv > books.newest) books.mayMiss = false;
+      if (rv > Math.max(books.newest, books.missing)) books.mayMiss = false;
       books.newest = back ? rv : Math.max(books.newest, rv);
-    } else if (floor === undefined) books.mayMiss = true;
+    } else if (floor === undefined) {
+      books.mayMiss = true;
+      books.missing = Math.max(books.missing, rv);
+    }
     if (books.versions.at(-1) === version) return;
     books.versions.push(version);
     books.monos.push(now.mono);
@@ -122,16 +125,20 @@ export class Checker {
     }
   }
 
-  /** A process is told that there is no Lease: by a watch, or in answer to a request. */
-  misses({ index }: Subject, read = false, floor = 0): void {
+  /** A process is told, in answer to a request, that there is no Lease. */
+  misses({ index }: Subject, read: boolean, floor: number): void {
     const books = this.#books[index]!;
     // What else has come meanwhile may be newer than the answer to a read.
     if (!read || floor === books.newest) books.mayMiss = true;
   }
 
-  /** A watch has shown all that it began with: nothing, if there was no Lease. */
-  begins({ index }: Subject, base: Version | undefined): void {
-    if (base?.record === undefined) this.#books[index]!.shown ??= base;
+  /** A watch has shown all that it began with, up to a version: nothing, if there was no Lease. */
+  begins({ index }: Subject, base: Version | undefined, rv: number): void {
+    if (base?.record !== undefined) return;
+    const books = this.#books[index]!;
+    books.shown ??= base;
+    books.mayMiss = true;
+    books.missing = Math.max(books.missing, rv);
   }
 
   /** A watch begins with the present state: whatever came before is a gap away. */
@@ -215,7 +222,7 @@ export class Checker {
     }
     // Under a guard, a tenure whose term has not begun yet is renewed already.
     const begun = lease.metadata.annotations?.[ANNOTATION.token] === books.token;
-    if (kind === "renew" && begun && now.mono - drainedAt(books, timing) > ROUNDING_MS) {
+    if (kind === "renew" && begun && now.mono - books.drainedAt(timing.drainMs) > ROUNDING_MS) {
       broken("I7", `${name} renews though its work has had its time to end`);
     }
     if (fresh && books.blind) {
@@ -347,7 +354,7 @@ export class Checker {
     if (!contending && books.underWay) {
       broken("I8", `${subject.name} withdraws in the middle of a term`);
     }
-    const leftMs = drainedAt(books, subject.timing) - subject.now().mono;
+    const leftMs = books.drainedAt(subject.timing.drainMs) - subject.now().mono;
     const doubted = subject.now().mono - books.doubtAt;
     if (!contending && doubted < subject.timing.attemptTimeoutMs - ROUNDING_MS) {
       broken("I7", `${subject.name} goes without asking whether it holds the Lease`);
@@ -440,16 +447,4 @@ export class Checker {
     this.#accepted = number;
     this.#acceptedFrom = identity;
   }
-}
-
-/** H16: what comes to a process whose time has passed meanwhile finds a term that is over for good. */
-function oversleeps(books: Books, { timing }: Subject, now: Instant): void {
-  if (!books.underWay || books.confirmed === undefined) return;
-  if (left(books.confirmed, timing.fenceMs, now) <= 0) books.overslept = books.term;
-  if (left(books.confirmed, timing.stopMs, now) <= 0) books.stopped = books.term;
-}
-
-/** When the work of a term that was told to stop has had its time, by the monotonic clock. */
-function drainedAt({ phase, toldAt }: Books, { drainMs }: Timing): number {
-  return phase === "none" || phase === "going" ? Infinity : toldAt + drainMs;
 }

@@ -403,8 +403,7 @@ export class Network {
       this.#sim.checker.watches(host, "open");
     }
     if (stream.live && !known && what.type === "synced") {
-      this.#sim.checker.misses(host);
-      this.#sim.checker.begins(host, stream.base);
+      this.#sim.checker.begins(host, stream.base, Number(what.rv));
     }
     // What comes of a watch that was closed means nothing.
     if (known && stream.live) this.#sim.checker.received(host, what, host.now());

@@ -173,6 +173,21 @@ const LOSSES: readonly Trouble[] = [
     },
   },
   {
+    what: "it resigns, and the next one withdraws while it takes the Lease",
+    begin: (sim, leader) => {
+      const { hosts, plan: { leaseDurationMs } } = sim;
+      const takes = ({ asked }: Host) => asked.some(({ kind }) => kind === "acquire");
+      const next = () => hosts.find((host) => host !== leader && takes(host));
+      if (!releases(sim, leader)) return { lostWithinMs: 0 };
+      sim.run(sim.time + leaseDurationMs, () => next() !== undefined);
+      const taker = next();
+      if (taker === undefined) return { lostWithinMs: 0 };
+      taker.wanted = false;
+      sim.call(taker, { type: "withdraw" });
+      return { lostWithinMs: 0 };
+    },
+  },
+  {
     what: "it resigns, somebody edits the token of what it has released, and another starts anew",
     begin: (sim, leader) => {
       const { server, hosts, mishaps } = sim;

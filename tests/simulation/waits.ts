@@ -148,7 +148,9 @@ function longestOf(seen: readonly Version[], version: Version): number {
  * mark alone, as one does that has just come: that is outside what is promised, but for I1.
  */
 export function isExport({ kind, record, before }: Version): boolean {
-  return kind === "hand" && record?.released !== undefined && before !== undefined;
+  if (kind !== "hand" || before === undefined || record?.released === undefined) return false;
+  const { released, token, renewMicros } = record;
+  return released.token === token && released.renewMicros === renewMicros;
 }
 
 /** The token of a version that one of ours wrote. */
