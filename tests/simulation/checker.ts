@@ -128,6 +128,7 @@ export class Checker {
   /** A process is told, in answer to a request, that there is no Lease. */
   misses({ index }: Subject, read: boolean, floor: number): void {
     const books = this.#books[index]!;
+    books.doubtAt = -Infinity;
     // What else has come meanwhile may be newer than the answer to a read.
     if (!read || floor === books.newest) books.mayMiss = true;
   }

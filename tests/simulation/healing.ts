@@ -81,7 +81,9 @@ function lookOn(sim: Simulation): void {
   const leader = awaitLeader(sim, sim.time + boundMs(sim), sim.time);
   const { rv } = server.present!;
   leads(sim, leader, LONG_CALM_MS);
-  const blind = all.find((host) => !checker.isBlind(host) && checker.newestOf(host) < rv);
+  const blind = all.find((host) => {
+    return host.watching && !checker.isBlind(host) && checker.newestOf(host) < rv;
+  });
   if (blind !== undefined) throw new Violation("I7", `${blind.name} does not notice a new leader`);
   sim.lingering = false;
 }
