@@ -87,13 +87,16 @@ Deno.test("the record: what seeds and tests found stands beside what was there",
   const toKill = (...found: [string, SeedVerdict][]) => ({
     seeds: 9,
     toKill: new Map(found),
-    told: new Map([["three", "timing"]]),
+    told: new Map<string, string>(),
   });
   const names = ["one", "two", "three"];
   const one = { seed: 4, invariant: "I2" };
   let record: Reliability = { simulator: { seeds: 1 } };
   record = addTests(record, { killed: 3, survived: 0 });
   record = addSeeds(record, toKill(["one", null], ["gone", "hung"], ["three", null]), names);
+  assertEquals(record.mutants!.simulator!.survived, 2);
+  const told = new Map([["three", "timing"]]);
+  record = addSeeds(record, { seeds: 9, toKill: new Map(), told }, names);
   assertEquals(record.mutants!.simulator!.survived, 1);
   record = addSeeds(record, toKill(["one", one]), names);
   record = addSeeds(record, toKill(["two", null]), names);

@@ -57,10 +57,13 @@ export function addSeeds(
   names: readonly string[],
 ): Reliability {
   const { mutants } = record;
-  const all = { ...mutants?.simulator?.toKill, ...Object.fromEntries(run.toKill) };
-  const toKill = Object.fromEntries(
-    names.filter((name) => name in all && !run.told.has(name)).map((name) => [name, all[name]!]),
-  );
+  const last = mutants?.simulator;
+  const pick = <T>(all: Readonly<Record<string, T>>, others: ReadonlyMap<string, unknown>) =>
+    Object.fromEntries(
+      names.filter((name) => name in all && !others.has(name)).map((name) => [name, all[name]!]),
+    );
+  const toKill = pick({ ...last?.toKill, ...Object.fromEntries(run.toKill) }, run.told);
+  const told = pick({ ...last?.told, ...Object.fromEntries(run.told) }, run.toKill);
   const survived = Object.values(toKill).filter((verdict) => verdict === null).length;
   return {
     ...record,
@@ -71,7 +74,7 @@ export function addSeeds(
         killed: Object.keys(toKill).length - survived,
         survived,
         toKill,
-        told: Object.fromEntries(run.told),
+        told,
       },
     },
   };
