@@ -69,7 +69,9 @@ export class Waits {
     const grace = (whole: number) => whole + (graceMs ?? whole + FOREIGN_GRACE_MS) + others;
     if (kind === "create") {
       if (trustUnheld) return others;
-      return this.#followsOthers(books, origin) ? grace(own) : own + others;
+      // A webhook may put a holder there, which looks like one of ours that has waited before.
+      const held = record!.holder !== "" && this.#isOurs(origin);
+      return !held && this.#followsOthers(books, origin) ? grace(own) : own + others;
     }
     // Nobody can tell what a version followed when versions count anew.
     if (this.#world.restored) return own;
