@@ -1,15 +1,32 @@
-import { assertEquals, assertMatch, assertNotMatch } from "@std/assert";
+import { assertEquals, assertGreater, assertMatch, assertNotMatch } from "@std/assert";
 import fc from "fast-check";
+import { Backlog } from "../lib/cli/backlog.ts";
 import { createLogger, type LogOptions } from "../lib/cli/log.ts";
 import { writeLine } from "../lib/cli/stderr.ts";
 import type { LogFields, Logger } from "../lib/logger.ts";
+import { ExecRig, MAIN } from "./support/exec_rig.ts";
+import { importFlags } from "./support/processes.ts";
+import { until } from "./support/until.ts";
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+/** Keeps lines where a test can see them. */
+class Lines extends Backlog {
+  readonly written: string[] = [];
+
+  override write(line: string): void {
+    this.written.push(line);
+  }
+}
 
 /** What a logger writes. */
 function lines(options: Partial<LogOptions>, use: (logger: Logger) => void): string[] {
-  const written: string[] = [];
-  const write = (line: string) => void written.push(line);
-  use(createLogger({ level: "info", format: "text", color: false, write, ...options }));
-  return written;
+  const backlog = new Lines();
+  use(createLogger({ level: "info", format: "text", color: false, backlog, ...options }));
+  return backlog.written;
 }
 
 /** One line, without its time. */
@@ -92,6 +109,61 @@ Deno.test("createLogger() never lets a value begin a line of its own", () => {
       if (format === "json") assertEquals(JSON.parse(written[0]!).msg, message);
     }
   }));
+});
+
+Deno.test("createLogger() waits for nobody, and counts what it drops", async () => {
+  const written: string[] = [];
+  const read = Promise.withResolvers<void>();
+  const backlog = new Backlog({
+    async write(bytes) {
+      await read.promise;
+      written.push(new TextDecoder().decode(bytes));
+      return bytes.length;
+    },
+  });
+  const logger = createLogger({ level: "info", format: "json", backlog });
+  for (let i = 0; i < 10; i++) logger.info("x".repeat(100_000));
+  read.resolve();
+  await logger.flush();
+  logger.info("last");
+  await logger.flush();
+  const lines = written.map((line) => JSON.parse(line));
+  assertEquals(lines.at(-1).msg, "last");
+  assertEquals(lines.at(-1).dropped, 10 - (lines.length - 1));
+  assertGreater(lines.at(-1).dropped, 0);
+});
+
+Deno.test({
+  name: "start goes on, and ends, though nobody reads its log",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using rig = await ExecRig.start();
+    const port = freePort();
+    const start = [
+      ...[Deno.execPath(), "run", ...await importFlags(), "--quiet", "-A", MAIN, "start"],
+      ...[`--kubeconfig=${rig.folder}/kubeconfig`, "--lease-name=x", "--trust-unheld"],
+      ...["--log-level=debug", `--listen=127.0.0.1:${port}`],
+    ];
+    // A pipe takes 64 KiB.
+    const process = new Deno.Command("sh", {
+      args: ["-c", `head -c 65536 /dev/zero >&2; exec "$@"`, "sh", ...start],
+      stdout: "null",
+      stderr: "piped",
+      env: { NO_PROXY: "127.0.0.1" },
+    }).spawn();
+    try {
+      await until("the leader's answer", async () => {
+        const answer = await fetch(`http://127.0.0.1:${port}/leader`).catch(() => undefined);
+        await answer?.body?.cancel();
+        return answer?.status === 200;
+      });
+      process.kill("SIGTERM");
+      assertEquals((await process.status).code, 0);
+      assertEquals(rig.holder(), "");
+    } finally {
+      await process.stderr.cancel();
+    }
+  },
 });
 
 Deno.test("writeLine() goes on after a short write, and gives up in silence", () => {

@@ -5,42 +5,55 @@
  */
 import { BaseHandler, getLogger, type LogRecord, setup } from "@std/log";
 import type { LogFields, Logger } from "../logger.ts";
+import { Backlog } from "./backlog.ts";
 import { hasColors, type LineFormat, logLine } from "./line_format.ts";
-import { writeLine } from "./stderr.ts";
 
 /** How the log looks. */
 export interface LogOptions extends LineFormat {
   /** What is below is not logged. */
   level: "debug" | "info" | "warn" | "error";
-  /** Takes each line. By default it goes to stderr, at once. */
-  write?: (line: string) => void;
+  /** Where lines go. By default, to stderr. */
+  backlog?: Backlog;
 }
 
 /** Writes records to stderr; the handlers that `@std/log` brings write to stdout, which is for data. */
 class StderrHandler extends BaseHandler {
-  readonly #write: (line: string) => void;
+  readonly #backlog: Backlog;
 
-  constructor(formatter: (record: LogRecord) => string, write: (line: string) => void) {
+  constructor(formatter: (record: LogRecord) => string, backlog: Backlog) {
     super("DEBUG", { formatter });
-    this.#write = write;
+    this.#backlog = backlog;
+  }
+
+  override handle(record: LogRecord): void {
+    if (this.#backlog.admits()) super.handle(record);
   }
 
   override log(line: string): void {
-    this.#write(line);
+    this.#backlog.write(line);
   }
+}
+
+/** The log of this process. */
+export interface ProcessLog extends Logger {
+  /** Waits for the last lines, but not for ever. */
+  flush(): Promise<void>;
 }
 
 /**
  * Sets up the log of this process and gives the logger to pass on.
  *
  * @param options How it looks.
- * @returns A logger that never throws.
+ * @returns A logger that never throws, nor waits for whoever reads it.
  */
-export function createLogger(options: LogOptions): Logger {
+export function createLogger(options: LogOptions): ProcessLog {
+  const { backlog = new Backlog() } = options;
   const format = { color: hasColors(), ...options };
-  const formatter = ({ datetime, levelName, msg, args }: LogRecord) =>
-    logLine({ time: datetime, level: levelName, message: msg, fields: fieldsOf(args) }, format);
-  const stderr = new StderrHandler(formatter, options.write ?? ((line) => writeLine(line)));
+  const formatter = ({ datetime, levelName, msg, args }: LogRecord) => {
+    const fields = { ...fieldsOf(args), ...backlog.takeDropped() };
+    return logLine({ time: datetime, level: levelName, message: msg, fields }, format);
+  };
+  const stderr = new StderrHandler(formatter, backlog);
   setup({
     handlers: { stderr },
     loggers: {
@@ -55,6 +68,7 @@ export function createLogger(options: LogOptions): Logger {
     info: (message, fields) => void logger.info(message, fields),
     warn: (message, fields) => void logger.warn(message, fields),
     error: (message, fields) => void logger.error(message, fields),
+    flush: () => backlog.flush(),
   };
 }
 

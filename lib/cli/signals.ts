@@ -4,7 +4,7 @@
  * @module
  */
 import { systemClock } from "../clock.ts";
-import type { Logger } from "../logger.ts";
+import type { ProcessLog } from "./log.ts";
 
 const NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
 
@@ -16,7 +16,7 @@ const SECOND_SIGNAL_MS = 500;
  *
  * @returns What takes the listeners away again.
  */
-export function onStopSignals(logger: Logger, stop: AbortController): Disposable {
+export function onStopSignals(logger: ProcessLog, stop: AbortController): Disposable {
   let first: number | undefined;
   const listeners = (["SIGTERM", "SIGINT"] as const).map((signal) => {
     const listener = () => {
@@ -27,7 +27,7 @@ export function onStopSignals(logger: Logger, stop: AbortController): Disposable
         stop.abort();
       } else if (now - first >= SECOND_SIGNAL_MS) {
         logger.warn(`${signal} again: leaving at once`, { event: "killed", signal });
-        Deno.exit(128 + NUMBERS[signal]);
+        logger.flush().finally(() => Deno.exit(128 + NUMBERS[signal]));
       }
     };
     Deno.addSignalListener(signal, listener);

@@ -12,7 +12,7 @@ import { routes } from "../server/routes.ts";
 import type { Term } from "../term.ts";
 import { connect } from "./cluster.ts";
 import { parseStart, type StartSettings } from "./flags.ts";
-import { createLogger } from "./log.ts";
+import { createLogger, type ProcessLog } from "./log.ts";
 import { onStopSignals } from "./signals.ts";
 import type { Address } from "./values.ts";
 
@@ -29,6 +29,14 @@ const LAST_ANSWERS_MS = 500;
 export async function run(args: string[]): Promise<number> {
   const settings = parseStart(args);
   const logger = createLogger({ level: settings.logLevel, format: settings.logFormat });
+  try {
+    return await contend(settings, logger);
+  } finally {
+    await logger.flush();
+  }
+}
+
+async function contend(settings: StartSettings, logger: ProcessLog): Promise<number> {
   const stop = new AbortController();
   using _signals = onStopSignals(logger, stop);
   await using client = await connect(settings, logger);

@@ -27,14 +27,16 @@ if (import.meta.main) {
   Deno.addSignalListener("SIGTERM", () => stop.abort());
   using log = await Deno.open(flags.acts, { append: true, create: true });
   await using client = new Client(await fromKubeconfig(flags.kubeconfig));
+  const logger = createLogger({ level: "info", format: "json" });
   await using elector = new Elector({
     client,
     leaseName: flags.leaseName,
     leaseNamespace: flags.leaseNamespace,
     identity: flags.identity,
     trustUnheld: flags.trustUnheld,
-    logger: createLogger({ level: "info", format: "json" }),
+    logger,
   });
   await elector.run((term) => act(term, flags.identity, log, stop.signal), { signal: stop.signal });
+  await logger.flush();
   Deno.exit(); // The signal listener would hold the process.
 }
