@@ -257,7 +257,7 @@ function failed(step: Step, exchange: Exchange, answer: Answer): void {
 function abandonLate(step: Step): void {
   const { state, now, effects, settings } = step;
   const { exchange, reading } = state;
-  const message = `no answer within ${settings.timing.attemptTimeoutMs}ms`;
+  const message = `no answer within ${Math.round(settings.timing.attemptTimeoutMs)}ms`;
   if (exchange !== undefined && now.mono >= exchange.timeoutAt) {
     effects.push({ type: "abandon", id: exchange.id });
     state.exchange = undefined;

@@ -313,6 +313,8 @@ test("a loss by evidence stops the command at once, and it runs again in the nex
   // The guard logs it, perhaps before the elector has logged the loss.
   const hasEnded = () => process.log.some(({ event }) => event === "command-ended");
   await until("the end of the command", hasEnded);
+  const stopping = process.log.find(({ event }) => event === "command-stopping");
+  assertEquals(stopping?.reason, "superseded");
   rig.server.leases.delete("default", "x");
   const again = await process.event("command-started");
   await until("the second term", () => rig.read("terms").trim().split("\n").length === 3);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { acquiredLease, type Answer, newLease, sameClaim } from "../lease.ts";
+import { acquiredLease, ANNOTATION, type Answer, newLease, sameClaim } from "../lease.ts";
 import { nextToken, type Token } from "../token.ts";
 import { acquired, openAttempt, ownAttempt } from "./leader.ts";
 import { waitMs } from "./observing.ts";
@@ -59,7 +59,7 @@ export function candidateSees(step: Step, changed: boolean): void {
       "error",
       "malformed-token",
       `the fencing token in the Lease is ${
-        JSON.stringify(record.token)
+        JSON.stringify(record.lease.metadata.annotations?.[ANNOTATION.token]?.slice(0, 50))
       }, which no larger one can ` +
         `follow: correct or remove the annotation k8sensus.dev/fencing-token; nobody will lead before`,
     );

@@ -90,12 +90,13 @@ function learn(step: Step, record: LeaseRecord, source: Source): boolean {
   remember(state, known?.rv);
   if (record.holder !== (before?.holder ?? "")) tellHolder(step);
   if (record.holder === "" && !state.known.free && !state.known.pending) {
+    const leftMs = state.known.since + waitMs(step.settings, state) - now.mono;
     tell(
       step,
       "info",
       "waiting",
       `the Lease names no holder, but nothing proves that the last one has stopped: it may be taken ` +
-        `in ${waitMs(step.settings, state) / 1_000}s`,
+        `in ${Math.ceil(leftMs / 100) / 10}s`,
     );
   }
   if (countedMs > step.settings.timing.leaseDurationMs && countedMs !== known?.countedMs) {

@@ -114,7 +114,7 @@ export function over(
   term.over = true;
   if (state.command?.token !== token) return;
   const drain = reason === "resigned" || reason === "preempted";
-  stop(step, session, revoked ? "lost" : drain ? "drain" : "expired");
+  stop(step, session, revoked ? "lost" : drain ? "drain" : "expired", reason);
   if (!revoked) return;
   const killAt = now.mono + facts.fenceMs - facts.stopMs;
   const command = state.command;
@@ -124,8 +124,13 @@ export function over(
   tellDeadline(step, session);
 }
 
-/** Tells the command to stop, once. */
-function stop(step: Step, session: Session, cause: StopCause): void {
+/** Tells the command to stop, once; `reason` is for the log. */
+function stop(
+  step: Step,
+  session: Session,
+  cause: StopCause,
+  reason: LossReason = "expired",
+): void {
   const { state, settings, effects } = step;
   const { command } = state;
   if (command === undefined || command.cause !== undefined || command.exit !== undefined) return;
@@ -135,7 +140,7 @@ function stop(step: Step, session: Session, cause: StopCause): void {
     "info",
     "command-stopping",
     `${settings.stopSignal} to the command: the term is over`,
-    { ...fieldsOf(session.facts, command.token), reason: cause },
+    { ...fieldsOf(session.facts, command.token), reason },
   );
   effects.push({ type: "signalCommand", signal: settings.stopSignal, group: true });
   tellDeadline(step, session);

@@ -44,11 +44,13 @@ export class DeadlineFile {
   readonly #onFailure: (message: string) => void;
   #next?: Deadlines;
   #writing = false;
+  /** That it cannot be written was told, and it was not written since. */
+  #failing = false;
 
   /**
    * @param path Where it is.
    * @param clock Our own clocks.
-   * @param onFailure Told when it cannot be written.
+   * @param onFailure Told when it cannot be written, once until it can.
    */
   constructor(path: string, clock: Clock, onFailure: (message: string) => void) {
     this.path = path;
@@ -62,6 +64,7 @@ export class DeadlineFile {
       this.#clear();
       Deno.writeTextFileSync(this.#new, this.#line(deadlines), { createNew: true });
       Deno.renameSync(this.#new, this.path);
+      this.#failing = false;
     } catch (error) {
       this.#failed(error);
     }
@@ -78,6 +81,7 @@ export class DeadlineFile {
         this.#clear();
         await Deno.writeTextFile(this.#new, this.#line(next), { createNew: true });
         await Deno.rename(this.#new, this.path);
+        this.#failing = false;
       }
     } catch (error) {
       this.#failed(error);
@@ -105,6 +109,8 @@ export class DeadlineFile {
   }
 
   #failed(error: unknown): void {
+    if (this.#failing) return;
+    this.#failing = true;
     this.#onFailure(error instanceof Error ? error.message : String(error));
   }
 }

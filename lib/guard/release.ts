@@ -64,7 +64,7 @@ export function releaseTick(step: Step): void {
     }
     if (exchange !== undefined && now.mono >= exchange.timeoutAt) {
       effects.push({ type: "abandon", id: exchange.id });
-      failed(step, release, `no answer within ${facts.attemptTimeoutMs}ms`);
+      failed(step, release, `no answer within ${Math.round(facts.attemptTimeoutMs)}ms`);
     }
     if (release.exchange === undefined && now.mono >= release.at) send(step, release);
   }
