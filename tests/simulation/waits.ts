@@ -33,9 +33,7 @@ export class Waits {
     }
     // What differs in foreign metadata alone may keep the wait.
     const chain = [newest];
-    while (chain[0]!.kind === "label" && chain[0]!.before?.record !== undefined) {
-      chain.unshift(chain[0]!.before);
-    }
+    while (this.#changesNothing(chain[0]!)) chain.unshift(chain[0]!.before!);
     const origin = chain[0]!;
     // After a restore the same may be written once more, and be taken for what was undone.
     const same = (version: Version) =>
@@ -49,6 +47,17 @@ export class Waits {
       const waited = `after ${Math.round(mono - since)} of ${need} ms`;
       broken("I6", `${subject.name} takes version ${rv} ${waited}`);
     }
+  }
+
+  /**
+   * Whether a version differs from the one before in foreign metadata alone. So does a renewal of another make
+   * whose wall clock stands still, when a webhook adds a label.
+   */
+  #changesNothing(version: Version): boolean {
+    const { kind, by, before } = version;
+    if (before?.record === undefined) return false;
+    if (kind === "label") return true;
+    return kind === "renew" && !this.#world.isOurs(by) && saysTheSame(before, version);
   }
 
   /** Whether a process has seen, in order, a newer term than the one whose release was put back. */
