@@ -120,6 +120,7 @@ export class GuardProcess implements Other {
     let found = processes.reaped;
     processes.reaped = 0;
     const blind = troubles.blind(time);
+    troubles.passBegins(blind);
     // Who forks and ends in its course slips through, and so does its child.
     for (const process of blind ? [] : [...processes.alive]) {
       if (processes.hops(process)) continue;

@@ -15,6 +15,7 @@ export class Troubles {
   sweep = NONE;
   kill = NONE;
   proof = NONE;
+  #lastWasBlind = false;
 
   /** By how much a message is late, at most. */
   pipeMs(time: number): number {
@@ -41,9 +42,14 @@ export class Troubles {
     return this.unprovable(time) && this.proof.pick % 2 === 0;
   }
 
-  /** Whether the last pass may have been blind: passes are up to 50 ms apart. */
+  /** A pass begins, which may see nobody. */
+  passBegins(blind: boolean): void {
+    this.#lastWasBlind = blind;
+  }
+
+  /** Whether no pass has seen anybody since the trouble began: passes are up to 50 ms apart. */
   justBlind(time: number): boolean {
-    return this.blind(time - 120);
+    return this.blind(time - 120) || this.#lastWasBlind;
   }
 
   /** All is well. */
