@@ -37,6 +37,7 @@ export const GUARDS: readonly Mutant[] = [
     from: "toFenceMs(step, session) > 0",
     to: "toFenceMs(step, session) >= 0",
     tests: ["guard_test.ts"],
+    seedless: "timers of guards never fire at the exact instant of a deadline",
   },
   {
     name: "guard-arms-what-is-over",
@@ -45,6 +46,7 @@ export const GUARDS: readonly Mutant[] = [
     from: '(term.phase !== "asked" && term.phase !== "armed")',
     to: 'term.phase === "disarmed"',
     tests: ["guard_test.ts"],
+    seedless: "the elector takes no notice: by its own clock the term is over, too",
   },
   {
     name: "guard-reads-for-a-term-that-is-over",
@@ -53,6 +55,7 @@ export const GUARDS: readonly Mutant[] = [
     from: 'if (term.phase === "expired" || term.releasing || sequence <= term.last) return;\n',
     to: "",
     tests: ["guard_test.ts"],
+    seedless: "the end of the command, which comes first, ends the elector's term anyway",
   },
   {
     name: "guard-reads-for-two-terms",
@@ -61,6 +64,8 @@ export const GUARDS: readonly Mutant[] = [
     from: 'if (term?.phase === "armed" || term?.phase === "expired") return;\n',
     to: "",
     tests: ["guard_test.ts"],
+    seedless:
+      "an elector asks for a new term only after it has disarmed the last one, and the socket keeps the order",
   },
   {
     name: "guard-kills-who-has-disarmed",
@@ -141,6 +146,7 @@ export const GUARDS: readonly Mutant[] = [
     from: "(proof.spareWard || ward.exit !== undefined)",
     to: "true",
     tests: ["guard_test.ts"],
+    seedless: "passes see an elector or command that lives",
   },
   {
     name: "proof-where-there-is-none",
@@ -157,6 +163,7 @@ export const GUARDS: readonly Mutant[] = [
     from: "  startProof(step, false);\n}",
     to: "  startProof(step, false);\n  state.proof!.clean = CLEAN_PASSES;\n}",
     tests: ["guard_test.ts"],
+    seedless: "the passes are counted anew when the dead are known, but for some milliseconds",
   },
   {
     name: "guard-releases-at-once",
@@ -181,6 +188,7 @@ export const GUARDS: readonly Mutant[] = [
     from: "nonce === facts.nonce && ",
     to: "",
     tests: ["guard_test.ts"],
+    seedless: "the identity holds it",
   },
   {
     name: "guard-releases-without-the-token",
@@ -197,6 +205,7 @@ export const GUARDS: readonly Mutant[] = [
     from: " && Number(sequence) <= last;",
     to: ";",
     tests: ["guard_test.ts"],
+    seedless: "nothing in the simulator writes for an elector what it has not asked for",
   },
   {
     name: "guard-releases-after-D",
