@@ -169,8 +169,8 @@ export const GUARDS: readonly Mutant[] = [
     name: "guard-releases-at-once",
     breaks: "I5",
     file: "lib/guard/release.ts",
-    from: "at: now.mono + settings.settleMs",
-    to: "at: now.mono",
+    from: "at: now.mono + Math.max(settings.settleMs, leadsMs),",
+    to: "at: now.mono + leadsMs,",
     tests: ["guard_test.ts"],
   },
   {

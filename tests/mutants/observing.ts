@@ -47,8 +47,8 @@ export const OBSERVERS: readonly Mutant[] = [
     name: "older-events-believed",
     breaks: "H12",
     file: OBSERVING,
-    from: "if (order < 0) return false;",
-    to: "",
+    from: "    outdate(state, record);\n    return false;\n",
+    to: "    outdate(state, record);\n",
     tests: ["leader_test.ts"],
   },
   {

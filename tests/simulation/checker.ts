@@ -273,9 +273,11 @@ export class Checker {
     if (kind === "acquire") this.#acquired(subject, version);
     if (this.restored || (kind !== "renew" && kind !== "release")) return;
     const replaced = before?.record?.holder ?? "";
-    // What it has written itself is its own, though a webhook has touched it.
+    // What it has written itself is its own, though a webhook or a hand has touched it.
+    let origin = before;
+    while (origin?.record !== undefined && origin.by < 0) origin = origin.before;
     const own = before !== undefined &&
-      (before.by === by || this.#owners.get(tokenOf(before))?.index === by);
+      (origin?.by === by || this.#owners.get(tokenOf(before))?.index === by);
     if (!own || replaced === "") {
       broken("I5", `a ${kind} of ${subject.name} replaces ${replaced || "nobody"}`);
     }

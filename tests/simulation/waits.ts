@@ -50,14 +50,14 @@ export class Waits {
   }
 
   /**
-   * Whether a version differs from the one before in foreign metadata alone. So does a renewal of another make
+   * Whether a version differs from the one before in foreign metadata alone. So does a write of another make
    * whose wall clock stands still, when a webhook adds a label.
    */
   #changesNothing(version: Version): boolean {
     const { kind, by, before } = version;
     if (before?.record === undefined) return false;
     if (kind === "label") return true;
-    return kind === "renew" && !this.#world.isOurs(by) && saysTheSame(before, version);
+    return by >= 0 && !this.#world.isOurs(by) && saysTheSame(before, version);
   }
 
   /** Whether a process has seen, in order, a newer term than the one whose release was put back. */

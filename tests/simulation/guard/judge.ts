@@ -182,11 +182,16 @@ export class Judge {
       if (Math.max(mono, now.wall - committed!.wall) >= fenceMs) return false;
     } else if (late) {
       this.#broken("I2", `has ${what} that acts ${passed} ms after its last renewal`);
-    } else if (process !== undefined && grace >= EPSILON_MS) {
+    } else if (process !== undefined && grace >= EPSILON_MS + this.#lookMs) {
       this.#broken("I2", `has ${what} that acts ${grace} ms after K had passed since the loss`);
     }
     this.#scene.acted(token, `${host.name} has ${what} that`);
     return true;
+  }
+
+  /** Where the guard is stopped, the elector sees a loss at its next look. */
+  get #lookMs(): number {
+    return this.#scene.guardDownUntil + GRACE_MS > this.#scene.time ? LOOK_MS : 0;
   }
 
   /** Whether nobody could have stopped it in time. */
