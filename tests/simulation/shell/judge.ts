@@ -9,8 +9,8 @@ import type { ShellSimulation } from "./shell.ts";
 /** Rounding of virtual clocks, in milliseconds. */
 const HAIR_MS = 1e-6;
 
-/** A read, a write, a watch, and four questions for permissions. */
-const MOST_OPEN = 7;
+/** One write, one read, one watch, as much that has been given up, and four questions for permissions. */
+const MOST_OPEN = 10;
 /** Those that nothing has disturbed go on; users who come and go begin a few. */
 const MOST_WATCHES = 20;
 
