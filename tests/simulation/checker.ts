@@ -272,6 +272,8 @@ export class Checker {
     }
     if (kind === "acquire") this.#acquired(subject, version);
     if (this.restored || (kind !== "renew" && kind !== "release")) return;
+    // A guard releases for a dead term what names that term, though a later one was there in between.
+    if (kind === "release" && before?.kind === "hand" && before.by < 0) this.#waits.misled = true;
     const replaced = before?.record?.holder ?? "";
     // What it has written itself is its own, though a webhook or a hand has touched it.
     let origin = before;
@@ -418,6 +420,8 @@ export class Checker {
 
   /** Something of ours acts without asking anybody: I1 alone judges it here. */
   actsUnasked({ index }: Subject, token: string, who: string): void {
+    // Who never asks goes on until it is killed, whoever was led to believe that the Lease is free.
+    if (this.#waits.misled) return;
     const number = BigInt(token);
     if (number < this.#acted) broken("I1", `${who} acts with ${token} after ${this.#acted}`);
     this.#acted = number;

@@ -19,6 +19,8 @@ interface World {
 /** Judges the taking of a Lease. */
 export class Waits {
   readonly #world: World;
+  /** A hand has put a record of the past back, and somebody went by it, which is outside what is promised. */
+  misled = false;
 
   constructor(world: World) {
     this.#world = world;
@@ -41,7 +43,10 @@ export class Waits {
     const first = versions.findIndex(same);
     const since = monos[first]!;
     const proven = books.witnessed.has(origin) || books.relapse === origin;
-    if (isExport(origin) && !proven && !this.#knowsBetter(books, origin)) return;
+    if (isExport(origin) && !proven && !this.#knowsBetter(books, origin)) {
+      this.misled = true;
+      return;
+    }
     const need = this.#needMs(subject, books, newest, origin);
     if (mono - since < need) {
       const waited = `after ${Math.round(mono - since)} of ${need} ms`;
