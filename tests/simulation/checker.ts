@@ -244,7 +244,7 @@ export class Checker {
     if (replaced === undefined) {
       broken("I6", `${name} replaces version ${resourceVersion} without having seen it`);
     }
-    const wrong = saysAmiss(lease, kind, replaced!.record!);
+    const wrong = saysAmiss(lease, kind, replaced!.record!, replaced!.by < 0);
     if (wrong !== undefined) broken("I4", `${name} writes ${wrong}`);
     if (kind === "acquire") this.#waits.mayTake(subject, books, replaced!, now.mono);
     if (kind === "renew") {

@@ -5,11 +5,12 @@ import type { WriteKind } from "../../lib/election.ts";
 /** An annotation that is none of our business. */
 export const FOREIGN_NOTE = "example.com/note";
 
-/** What a write says that it must not, given what it replaces. */
+/** What a write says that it must not, given what it replaces, and whether a hand has touched that. */
 export function saysAmiss(
   lease: Lease,
   kind: WriteKind,
   replaced: LeaseRecord,
+  touched: boolean,
 ): string | undefined {
   const { spec, metadata: { annotations } } = lease;
   const { token, transitions } = replaced;
@@ -24,6 +25,8 @@ export function saysAmiss(
     return undefined;
   }
   if (annotations?.[ANNOTATION.token] !== token) return "another token";
+  // A time that a hand has put there is nobody's.
+  if (touched) return undefined;
   // Others compare texts, some of them in whole seconds; clocks may be set back.
   const length = kind === "renew" ? "2026-01-01T00:00:00".length : undefined;
   const [before = "", now = ""] = [replaced.lease.spec.renewTime, spec.renewTime];
