@@ -51,4 +51,5 @@ export const TESTS: readonly string[] = [
   "kubernetes/credential_plugin_test.ts",
   "kubernetes/permissions_test.ts",
   "scenarios_test.ts",
+  "guard_units_test.ts",
 ];
