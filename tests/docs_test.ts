@@ -1,5 +1,6 @@
 // What the documents say of tests and log events is true: those that they name are there, and no others.
 import { assert, assertEquals, assertGreater } from "@std/assert";
+import { PATHS, withFigures } from "../tools/figures.ts";
 
 const ROOT = new URL("../", import.meta.url);
 
@@ -79,4 +80,22 @@ Deno.test("docs/operations.md lists the events of the log, all of them and no ot
     [...cell!.matchAll(/`([^`]+)`/g)].map(([, word]) => word!)
   );
   assertEquals([...new Set(listed)].sort(), [...await eventsOf()].sort());
+});
+
+Deno.test("the figures in the documents are those of reliability.json", async () => {
+  const record = JSON.parse(await Deno.readTextFile(new URL("reliability.json", ROOT)));
+  for (const path of PATHS) {
+    const document = await Deno.readTextFile(new URL(path, ROOT));
+    const fmt = new Deno.Command(Deno.execPath(), {
+      args: ["fmt", "--quiet", "--ext=md", "-"],
+      cwd: ROOT,
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    const writer = fmt.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(withFigures(path, document, record)));
+    await writer.close();
+    const formatted = new TextDecoder().decode((await fmt.output()).stdout);
+    assertEquals(document, formatted, `run tools/figures.ts: ${path} is out of date`);
+  }
 });
