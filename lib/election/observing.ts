@@ -6,7 +6,7 @@
  */
 import type { Answer, LeaseRecord, WatchEnd, WatchEvent } from "../lease.ts";
 import { sameClaim } from "../lease.ts";
-import { compareTokens } from "../token.ts";
+import { compareTokens, type Token } from "../token.ts";
 import {
   type Known,
   mayRequest,
@@ -69,8 +69,7 @@ function learn(step: Step, record: LeaseRecord, source: Source): boolean {
   const followed = source.stream && source.after !== undefined && source.after === known?.rv;
   const counts = before === undefined || !record.ours || record.write !== before.write;
   const countedMs = counts ? record.durationMs ?? 0 : known!.countedMs;
-  const larger = record.token !== undefined && record.token !== "malformed" &&
-    (longest.token === undefined || compareTokens(record.token, longest.token) > 0);
+  const larger = isLater(record.token, longest.token);
   if (larger) state.longest = { ms: countedMs, token: record.token };
   else longest.ms = Math.max(longest.ms, countedMs);
 
@@ -114,11 +113,19 @@ function learn(step: Step, record: LeaseRecord, source: Source): boolean {
   return false;
 }
 
-/** What is too old to be believed may still tell of a later term than any that was known: an older release proves nothing. */
+/** Whether a token is of a later term than all that were seen. */
+function isLater(token: LeaseRecord["token"], newest: Token | undefined): token is Token {
+  return token !== undefined && token !== "malformed" &&
+    (newest === undefined || compareTokens(token, newest) > 0);
+}
+
+/**
+ * What is too old to be believed may still tell of a later term than any that was known: the release of an
+ * older one proves nothing then.
+ */
 function outdate(state: State, { token, durationMs }: LeaseRecord): void {
   const { known, longest } = state;
-  if (token === undefined || token === "malformed") return;
-  if (longest.token !== undefined && compareTokens(token, longest.token) <= 0) return;
+  if (!isLater(token, longest.token)) return;
   state.longest = { ms: Math.max(longest.ms, durationMs ?? 0), token };
   const released = known?.record?.released?.token;
   if (released !== undefined && compareTokens(released, token) < 0) {

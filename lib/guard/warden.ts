@@ -297,22 +297,23 @@ export class Warden {
    * be trusted. And tells if there is none, which otherwise only a crash would show.
    */
   #greet(session: number): void {
-    this.#request({ id: -session, session }, async (leases, signal) => {
-      const answer = await leases.read(signal);
-      if (answer.kind === "unknown" || answer.kind === "refused") {
-        this.#tell(
-          "warn",
-          "unreachable",
-          `the guard cannot read the Lease (${answer.message}): after a crash nothing would be released now`,
-        );
-      }
-      return answer;
+    this.#warm(session, (answer) => {
+      if (answer.kind !== "unknown" && answer.kind !== "refused") return;
+      this.#tell(
+        "warn",
+        "unreachable",
+        `the guard cannot read the Lease (${answer.message}): after a crash nothing would be released now`,
+      );
     });
   }
 
   /** Opens a connection. No request of the machine has such a number, so nobody waits for the answer. */
-  #warm(session: number): void {
-    this.#request({ id: -session, session }, (leases, signal) => leases.read(signal));
+  #warm(session: number, look: (answer: Answer) => void = () => {}): void {
+    this.#request({ id: -session, session }, async (leases, signal) => {
+      const answer = await leases.read(signal);
+      look(answer);
+      return answer;
+    });
   }
 
   #request(

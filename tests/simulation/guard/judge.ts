@@ -77,8 +77,7 @@ export class Judge {
   /** The first byte of a write that begins or lengthens a term is sent now. */
   sends({ metadata }: Lease, now: Instant): void {
     const { [ANNOTATION.token]: token, [ANNOTATION.write]: mark } = metadata.annotations!;
-    let term = this.#terms.get(token!);
-    if (term === undefined) this.#terms.set(token!, term = new Term());
+    const term = this.#termOf(token!);
     if (!term.read.has(Number(mark!.split(".")[1]))) {
       this.#broken("I2", "sends a write that its guard has not read its clocks for");
     }
@@ -87,10 +86,15 @@ export class Judge {
 
   /** The guard reads its clocks for a write of this term. */
   reads(token: Token, sequence: number, now: Instant): void {
-    let term = this.#terms.get(token);
-    if (term === undefined) this.#terms.set(token, term = new Term());
+    const term = this.#termOf(token);
     term.readAt = now;
     term.read.add(sequence);
+  }
+
+  #termOf(token: Token): Term {
+    let term = this.#terms.get(token);
+    if (term === undefined) this.#terms.set(token, term = new Term());
+    return term;
   }
 
   /** The guard is told that a term may not act any more. */
